@@ -1,0 +1,1 @@
+"""The nouns: geometry, planes, volumes, clicks, masks; small frozen objects, numpy at most."""

@@ -1,0 +1,125 @@
+"""What can be chosen about a round, and the presets: which networks, which defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from SlicerLIMNet.errors import ConfigError
+
+UNTIL_END = "until_end"
+WHOLE = "whole"
+PERMANENT = "permanent"
+PAPER = "paper"
+
+
+@dataclass(frozen=True)
+class RoundConfig:
+    """How a round runs.
+
+    Raises:
+        ConfigError: An option is unknown or out of range.
+    """
+
+    range: str | int = UNTIL_END
+    """How far a round goes: `until_end` of the object, `whole` volume, or slices each way."""
+    memory: str = PERMANENT
+    """References: `permanent` takes every prompted slice, `paper` only the one just clicked."""
+    fusion: bool = True
+    """Whether the quality network chooses between previous and new mask; else the new one stays."""
+    empty_slices_to_stop: int = 5
+    """With `until_end`: empty slices in a row after which a direction stops (k)."""
+    seed: int = 0
+    """Of whatever is drawn at random; nothing is, today."""
+
+    def __post_init__(self) -> None:
+        _check_range(self.range)
+        if self.memory not in (PERMANENT, PAPER):
+            raise ConfigError(f"memory is {PERMANENT} or {PAPER}, not {self.memory!r:.50}")
+        if not isinstance(self.fusion, bool):
+            raise ConfigError(f"fusion is true or false, not {self.fusion!r:.50}")
+        if not _is_whole(self.empty_slices_to_stop) or self.empty_slices_to_stop < 1:
+            raise ConfigError(
+                f"a direction stops after 1 or more empty slices, not "
+                f"{self.empty_slices_to_stop!r:.50}"
+            )
+        if not _is_whole(self.seed):
+            raise ConfigError(f"a seed is a whole number, not {self.seed!r:.50}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options as plain values; `from_json` gives an equal object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, options: Mapping[str, Any]) -> RoundConfig:
+        """Return the options that `to_json` wrote; those that are missing have their default.
+
+        Raises:
+            ConfigError: An option is unknown or out of range.
+        """
+        unknown = sorted(set(options) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ConfigError(f"unknown option of a round: {', '.join(unknown)}")
+        return cls(**options)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A set of three networks and the defaults that belong to them."""
+
+    name: str
+    """As users write it."""
+    round: RoundConfig
+    """Defaults of its sessions."""
+    weights: Mapping[str, str]
+    """File stem by role (prompt, memory, quality); a version `-vN` may follow."""
+    import_hint: str = ""
+    """Where the weights come from if they are not shipped: sentences for the user."""
+
+
+_PAPER_HINT = (
+    "Get coco_lvis_h32_itermask.pth (release v1.0 of SamsungLabs/ritm_interactive_segmentation) "
+    "and XMem.pth (releases of hkchengrex/XMem), then run "
+    "`limnet weights import --kind ritm coco_lvis_h32_itermask.pth -o paper-prompt.safetensors` "
+    "and `limnet weights import --kind xmem XMem.pth -o paper-memory.safetensors`; "
+    "`limnet train fusion` makes paper-quality.safetensors."
+)
+
+PRESETS: Mapping[str, Preset] = {
+    "light": Preset(
+        name="light",
+        round=RoundConfig(),
+        weights={"prompt": "light-prompt", "memory": "light-memory", "quality": "light-quality"},
+    ),
+    "paper": Preset(
+        name="paper",
+        round=RoundConfig(range=WHOLE, memory=PAPER),
+        weights={"prompt": "paper-prompt", "memory": "paper-memory", "quality": "paper-quality"},
+        import_hint=_PAPER_HINT,
+    ),
+}
+
+
+def preset_by_name(name: str) -> Preset:
+    """Return a preset.
+
+    Raises:
+        ConfigError: There is none of this name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"unknown preset {name!r:.50}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def _check_range(value: object) -> None:
+    if value in (UNTIL_END, WHOLE) and isinstance(value, str):
+        return
+    if not _is_whole(value) or int(value) < 0:  # type: ignore[call-overload]
+        raise ConfigError(
+            f"a range is {UNTIL_END}, {WHOLE} or a number of slices each way, not {value!r:.50}"
+        )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,1 @@
+"""How good the engine is: a simulated user, its runs over volumes, and pages that show them."""

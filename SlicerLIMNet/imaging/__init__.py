@@ -1,0 +1,1 @@
+"""Pure functions on arrays: numpy, scipy and OpenCV; no torch, no files."""

@@ -1,0 +1,100 @@
+"""Cut a box out of a slice at a network's size, and bring the network's answer back.
+
+A box is half-open (first row, end row, first column, end column) in whole pixels and may stick out
+of the slice; what lies outside is 0. Pixel areas correspond, not pixel centres at the corners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Box: TypeAlias = tuple[int, int, int, int]
+FloatArray = npt.NDArray[np.float32]
+
+
+def square_box(centre: tuple[float, float], side: float) -> Box:
+    """Return the square of whole pixels around a (row, column), at least 2 wide."""
+    length = max(2, round(side))
+    row, column = round(centre[0] + 0.5 - length / 2), round(centre[1] + 0.5 - length / 2)
+    return (row, row + length, column, column + length)
+
+
+def bounding_box(mask: npt.NDArray[np.bool_]) -> Box | None:
+    """Return the smallest box around a mask, None if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+
+
+def cut(image: npt.NDArray[Any], box: Box, size: tuple[int, int]) -> FloatArray:
+    """Return a box of an image resampled to a size, averaged where it shrinks.
+
+    Args:
+        image: (H, W) or (H, W, 3), numbers or bool.
+        box: In its pixels.
+        size: (rows, columns) of the result.
+
+    Returns:
+        The size, and 3 channels if the image has them.
+    """
+    patch = _padded(np.asarray(image), box).astype(np.float32)
+    shrinks = patch.shape[0] > size[0] or patch.shape[1] > size[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(patch, (size[1], size[0]), interpolation=how), np.float32)
+
+
+def paste(answer: FloatArray, box: Box, shape: tuple[int, int]) -> FloatArray:
+    """Return an answer for a box as a map of the whole slice, 0 outside the box.
+
+    Args:
+        answer: Any size; linear resampling, averaged where it shrinks.
+        box: In pixels of the slice.
+        shape: (H, W) of the slice.
+    """
+    rows, columns = box[1] - box[0], box[3] - box[2]
+    shrinks = answer.shape[0] > rows or answer.shape[1] > columns
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    patch = cv2.resize(answer, (columns, rows), interpolation=how)
+    whole = np.zeros(shape, np.float32)
+    inside, source = _overlap(box, shape)
+    whole[inside] = patch[source]
+    return whole
+
+
+def to_box(
+    points: Sequence[tuple[float, float]], box: Box, size: tuple[int, int]
+) -> list[tuple[float, float]]:
+    """Return (row, column) pixel centres of the slice as those of the resampled box."""
+    scale = size[0] / (box[1] - box[0]), size[1] / (box[3] - box[2])
+    return [
+        ((row - box[0] + 0.5) * scale[0] - 0.5, (column - box[2] + 0.5) * scale[1] - 0.5)
+        for row, column in points
+    ]
+
+
+def _padded(image: npt.NDArray[Any], box: Box) -> npt.NDArray[Any]:
+    inside, source = _overlap(box, image.shape[:2])
+    if source == (slice(0, box[1] - box[0]), slice(0, box[3] - box[2])):
+        return image[inside]
+    patch = np.zeros((box[1] - box[0], box[3] - box[2], *image.shape[2:]), image.dtype)
+    patch[source] = image[inside]
+    return patch
+
+
+def _overlap(
+    box: Box, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The part of a box inside a slice: in the slice's pixels, and in the box's."""
+    inside, source = [], []
+    for first, end, length in ((box[0], box[1], shape[0]), (box[2], box[3], shape[1])):
+        low, high = min(max(first, 0), length), min(max(end, 0), length)
+        high = max(high, low)
+        inside.append(slice(low, high))
+        source.append(slice(low - first, high - first) if high > low else slice(0, 0))
+    return (inside[0], inside[1]), (source[0], source[1])

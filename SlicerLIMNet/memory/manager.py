@@ -1,0 +1,113 @@
+"""The memory of one direction: working and long-term, and the permanent one that it looks into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.memory.consolidation import make_prototypes, used_enough
+from SlicerLIMNet.memory.store import MemoryElements, MemoryStore, rows
+from SlicerLIMNet.networks.affinity import (
+    gather_readout,
+    query_vectors,
+    top_k_weights,
+    usage_of,
+)
+from SlicerLIMNet.networks.memory_interface import SliceFeatures
+
+READ_BLOCK = 16_384  # elements compared at a time: 59 MB of similarities for 900 queries
+
+
+@dataclass(frozen=True)
+class MemorySizes:
+    """Elements in each store."""
+
+    permanent: int
+    working: int
+    long_term: int
+
+
+class MemoryManager:
+    """Adds slices, answers queries, and moves elements between the stores when they are full.
+
+    The permanent store belongs to the caller, who may share it between both directions and replace
+    it: here it is only read.
+    """
+
+    def __init__(
+        self, config: MemoryConfig, mode: MemoryMode, permanent: MemoryStore | None = None
+    ) -> None:
+        self.permanent = MemoryStore() if permanent is None else permanent
+        self.working = MemoryStore()
+        self.long_term = MemoryStore()
+        self._config = config
+        # XMem's first frame is the reference; in the other mode the references are permanent
+        self._slices_that_stay_first = 1 if mode is MemoryMode.PAPER else 0
+
+    @property
+    def sizes(self) -> MemorySizes:
+        """Elements in each store."""
+        return MemorySizes(len(self.permanent), len(self.working), len(self.long_term))
+
+    def read(self, features: SliceFeatures) -> Tensor:
+        """Return what the memory answers to a slice, and count what it used.
+
+        Args:
+            features: Of the slice, batch 1. At least one element is in memory.
+
+        Returns:
+            (1, C, h, w), C = objects times value channels, in the precision of the values.
+
+        Source: XMem; long-term, working and permanent elements compete for one top-k.
+        """
+        query = query_vectors(rows(features.key), rows(features.selection))
+        stores = [store for store in (self.long_term, self.working, self.permanent) if len(store)]
+        blocks = [block for store in stores for block in torch.split(store.vectors, READ_BLOCK)]
+        weights, index = top_k_weights(blocks, query, self._config.top_k)
+        start, answers = 0, []
+        for store in stores:
+            inside = (index >= start) & (index < start + len(store))
+            answers.append(self._ask(store, weights * inside, (index - start) * inside))
+            start += len(store)
+        height, width = features.key.shape[-2:]
+        return sum(answers[1:], start=answers[0]).T.reshape(1, -1, height, width)
+
+    def add(self, features: SliceFeatures, value: Tensor) -> None:
+        """Put a slice into working memory, and consolidate if that makes it full.
+
+        Args:
+            features: Of the slice, batch 1.
+            value: (1, O, Cv, h, w).
+        """
+        elements = MemoryElements.of_slice(features, value)
+        self.working.append(elements)
+        per_slice = len(elements)
+        if self._config.long_term and len(self.working) >= self._config.max_slices * per_slice:
+            self._consolidate(per_slice)
+
+    def _consolidate(self, per_slice: int) -> None:
+        room = self._config.long_term_elements - self._config.prototypes
+        if len(self.long_term) > room:
+            self.long_term.keep(used_enough(self.long_term.usage, room))
+        first = self._slices_that_stay_first * per_slice
+        leaving = (self._config.max_slices - self._config.min_slices) * per_slice
+        candidates = torch.arange(first, first + leaving, device=self.working.vectors.device)
+        self.long_term.append(
+            make_prototypes(
+                self.working.elements.select(candidates),
+                self.working.usage[candidates],
+                self._config.prototypes,
+            )
+        )
+        kept = torch.ones(len(self.working), dtype=torch.bool, device=candidates.device)
+        kept[candidates] = False
+        self.working.keep(kept)
+
+    def _ask(self, store: MemoryStore, weights: Tensor, index: Tensor) -> Tensor:
+        """Return the share of the answer (Q, C) that one store gives."""
+        if store is not self.permanent:
+            store.count(usage_of(weights, index, len(store)))
+        return gather_readout(weights, index, store.value)

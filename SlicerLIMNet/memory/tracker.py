@@ -1,0 +1,193 @@
+"""One direction through the slices: what is read, decoded and remembered, and in which order.
+
+Letters as in `memory_interface`; the batch is always 1 here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from SlicerLIMNet.memory.clock import MemoryClock, SliceDuties
+from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.memory.manager import MemoryManager
+from SlicerLIMNet.memory.store import MemoryStore
+from SlicerLIMNet.networks.affinity import aggregate
+from SlicerLIMNet.networks.memory_interface import MemoryNetwork, Neighbour, SliceFeatures
+
+
+@dataclass(frozen=True)
+class SlicePrompt:
+    """Masks given on a slice."""
+
+    masks: Tensor
+    """(P, H, W), 0 or 1, float32."""
+    objects: tuple[int, ...] = (0,)
+    """Which object each mask shows; objects that are new take the next numbers, in order."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Objects that came on the same slice: they share keys, so they share a memory."""
+
+    objects: slice
+    memory: MemoryManager
+
+
+class SequenceTracker:
+    """The state of one direction: sensory state, memories, clock, and the slice before.
+
+    Source: XMem's inference loop; XMem++'s for references in permanent memory.
+    """
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        config: MemoryConfig,
+        mode: MemoryMode,
+        like: SliceFeatures,
+        permanent: MemoryStore | None = None,
+    ) -> None:
+        """Start before the first slice; `like` is any slice's features, for grid and precision."""
+        self._network = network
+        self._config = config
+        self._mode = mode
+        self._clock = MemoryClock(config)
+        self._groups: list[_Group] = []
+        self._permanent = MemoryStore() if permanent is None else permanent
+        grid = like.key.shape[-2:]
+        self._hidden = like.key.new_zeros(1, 0, network.hidden_channels, *grid)
+        self._neighbour: Neighbour | None = None
+
+    @property
+    def hidden(self) -> Tensor:
+        """(1, O, Ch, h, w), the sensory state after the last slice."""
+        return self._hidden
+
+    @property
+    def memories(self) -> tuple[MemoryManager, ...]:
+        """One memory for all objects that came on the same slice."""
+        return tuple(group.memory for group in self._groups)
+
+    def step(
+        self,
+        image: Tensor,
+        features: SliceFeatures,
+        prompt: SlicePrompt | None = None,
+        is_last: bool = False,
+    ) -> Tensor:
+        """Go to the next slice and return its masks.
+
+        Args:
+            image: (1, 3, H, W), 0..1.
+            features: Of this slice.
+            prompt: Its masks, if any were given; objects that it does not name are segmented.
+            is_last: Saves the work that only later slices would need.
+
+        Returns:
+            (1, O, H, W), aggregated probabilities.
+        """
+        duties = self._clock.tick(has_mask=prompt is not None, is_last=is_last)
+        if prompt is None:
+            probability = self._segment(features, duties)
+        else:
+            probability = self._with_prompt(features, prompt, duties)
+        if duties.remember:
+            value, self._hidden = self._network.encode_value(
+                image, features, probability, self._hidden, duties.deep_update
+            )
+            self._add(features, value)
+        self._neighbour = Neighbour(features, probability)
+        return probability
+
+    def step_with_value(
+        self, features: SliceFeatures, prompt: SlicePrompt, value: Tensor, is_last: bool = False
+    ) -> Tensor:
+        """Go to a slice whose masks are all given and whose value is known already.
+
+        In mode `PERMANENT` nothing is added: the caller has put the value into permanent memory.
+
+        Args:
+            features: Of this slice.
+            prompt: Masks of all objects.
+            value: (1, O, Cv, h, w), from the aggregated masks.
+            is_last: Saves the work that only later slices would need.
+
+        Returns:
+            (1, O, H, W), the aggregated masks.
+        """
+        duties = self._clock.tick(has_mask=True, is_last=is_last)
+        self._admit(prompt)
+        probability = aggregated_prompt(prompt)
+        if duties.deep_update:
+            self._hidden = self._network.deep_update(value, self._hidden)
+        if duties.remember and self._mode is MemoryMode.PAPER:
+            self._add(features, value)
+        self._neighbour = Neighbour(features, probability)
+        return probability
+
+    def move(
+        self, hidden: Tensor, neighbour: Neighbour | None, permanent: MemoryStore | None
+    ) -> None:
+        """Go on in another region; working and long-term memory are kept, since keys are content.
+
+        Args:
+            hidden: (1, O, Ch, h, w), the sensory state seen in the new region.
+            neighbour: The slice before, seen in the new region.
+            permanent: The references, seen in the new region.
+        """
+        self._hidden = hidden
+        self._neighbour = neighbour
+        self._permanent = MemoryStore() if permanent is None else permanent
+        for group in self._groups:
+            group.memory.permanent = self._permanent
+
+    def _segment(self, features: SliceFeatures, duties: SliceDuties) -> Tensor:
+        answers = []
+        for group in self._groups:
+            answer = group.memory.read(features)
+            count = group.objects.stop - group.objects.start
+            answers.append(answer.reshape(1, count, -1, *answer.shape[-2:]))
+        logits, self._hidden = self._network.decode(
+            features,
+            torch.cat(answers, dim=1),
+            self._hidden,
+            self._neighbour,
+            duties.normal_update,
+        )
+        return aggregate(logits.float().sigmoid())[:, 1:]
+
+    def _with_prompt(
+        self, features: SliceFeatures, prompt: SlicePrompt, duties: SliceDuties
+    ) -> Tensor:
+        known = self._hidden.shape[1]
+        height, width = prompt.masks.shape[-2:]
+        predicted = prompt.masks.new_zeros(1, known, height, width)
+        if not set(range(known)) <= set(prompt.objects):
+            predicted = self._segment(features, duties)
+            predicted = predicted * (prompt.masks.sum(dim=0) <= 0.5)
+        self._admit(prompt)
+        probability = predicted.new_zeros(1, self._hidden.shape[1], height, width)
+        probability[:, :known] = predicted
+        probability[0, list(prompt.objects)] = prompt.masks
+        return aggregate(probability)[:, 1:]
+
+    def _admit(self, prompt: SlicePrompt) -> None:
+        """Make room for objects that are new; the sensory state of the others is kept."""
+        known, total = self._hidden.shape[1], max(prompt.objects) + 1
+        if total > known:
+            fresh = self._hidden.new_zeros(1, total - known, *self._hidden.shape[2:])
+            self._hidden = torch.cat([self._hidden, fresh], dim=1)
+            memory = MemoryManager(self._config, self._mode, self._permanent)
+            self._groups.append(_Group(slice(known, total), memory))
+
+    def _add(self, features: SliceFeatures, value: Tensor) -> None:
+        for group in self._groups:
+            group.memory.add(features, value[:, group.objects])
+
+
+def aggregated_prompt(prompt: SlicePrompt) -> Tensor:
+    """Return the masks as a network sees them: (1, P, H, W); binary ones are unchanged."""
+    return aggregate(prompt.masks.unsqueeze(0))[:, 1:]

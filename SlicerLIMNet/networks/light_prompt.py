@@ -1,0 +1,125 @@
+"""The prompt network of the `light` preset: RITM's inputs, a compact encoder-decoder.
+
+RITM = Sofiiuk et al., "Reviving Iterative Training with Mask Guidance", 2021. Ours differs in the
+backbone (few wide layers from stride 2 on instead of HRNet) and has two more input maps: how
+similar each pixel's intensity is to that under the positive, and the negative, clicks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from SlicerLIMNet.networks.light_layers import ConvNorm, GlobalContext, ResidualBlock, UpBlock
+
+CLICK_RADIUS = 3.0  # pixels of the network's input
+SIMILARITY_WIDTHS = (0.04, 0.15)  # of the window: near twin, same tissue
+
+
+@dataclass(frozen=True)
+class PromptWidths:
+    """Channels of the stages."""
+
+    stem: int = 32
+    """At half the size."""
+    stages: tuple[int, int, int, int] = (64, 128, 192, 192)
+    """At strides 4, 8, 16 and 32."""
+
+
+class LightPromptNetwork(nn.Module):
+    """Image, previous mask and clicks to the logits of a mask.
+
+    Shapes: B crops of (H, W) pixels, multiples of 32; K clicks of each sign, void where both
+    coordinates are negative.
+    """
+
+    def __init__(self, widths: PromptWidths | None = None) -> None:
+        super().__init__()
+        width = widths or PromptWidths()
+        one, two, three, four = width.stages
+        maps = 2 + 2 * len(SIMILARITY_WIDTHS)
+        self.stem = ConvNorm(3 + 1 + maps, width.stem, stride=2)
+        self.stage4 = nn.Sequential(ConvNorm(width.stem, one, stride=2), ResidualBlock(one))
+        self.stage8 = nn.Sequential(
+            ConvNorm(one, two, stride=2), ResidualBlock(two), ResidualBlock(two)
+        )
+        self.stage16 = nn.Sequential(
+            ConvNorm(two, three, stride=2), ResidualBlock(three), ResidualBlock(three)
+        )
+        self.stage32 = nn.Sequential(
+            ConvNorm(three, four, stride=2), ResidualBlock(four), GlobalContext(four)
+        )
+        self.up16 = UpBlock(four, three, two)
+        self.up8 = UpBlock(two, two, 96)
+        self.up4 = UpBlock(96, one, one)
+        self.up2 = UpBlock(one, width.stem, 32)
+        self.head = nn.Conv2d(32, 4, 3, padding=1)
+
+    def forward(self, image_and_previous: Tensor, points: Tensor) -> Tensor:
+        """Return the mask's logits, (B, 1, H, W).
+
+        Args:
+            image_and_previous: (B, 4, H, W): three colour channels in 0..1 (a grey slice three
+                times), then the probabilities of the previous mask.
+            points: (B, 2K, 3): row, column, order; the first K rows are positive clicks.
+        """
+        image = image_and_previous[:, :3]
+        maps = click_maps(image, points).to(image.dtype)
+        half = self.stem(torch.cat([image_and_previous * 2 - 0.5, maps], dim=1))
+        quarter = self.stage4(half)
+        eighth = self.stage8(quarter)
+        sixteenth = self.stage16(eighth)
+        deep = self.up16(self.stage32(sixteenth), sixteenth)
+        fine = self.up2(self.up4(self.up8(deep, eighth), quarter), half)
+        return functional.pixel_shuffle(self.head(fine), 2)
+
+
+def click_maps(image: Tensor, points: Tensor) -> Tensor:
+    """Draw the clicks: soft disks, and intensity similarity to the clicked pixels.
+
+    Args:
+        image: (B, 3, H, W) in 0..1.
+        points: (B, 2K, 3): row, column, order; void where both coordinates are negative.
+
+    Returns:
+        (B, 2 + 2 * len(SIMILARITY_WIDTHS), H, W) in 0..1, zero where no click has that sign.
+    """
+    maps = []
+    for clicks in points.chunk(2, dim=1):
+        disks, similarities = _maps_of_sign(image, clicks)
+        maps.append(torch.cat([disks[:, None], similarities], dim=1))
+    return torch.cat(maps, dim=1)
+
+
+def _maps_of_sign(image: Tensor, clicks: Tensor) -> tuple[Tensor, Tensor]:
+    """Maps of the clicks of one sign: disks (B, H, W) and similarities (B, S, H, W)."""
+    height, width = image.shape[-2:]
+    valid = clicks[..., :2].amax(dim=2) >= 0
+    rows = torch.arange(height, device=image.device)[None, :, None]
+    columns = torch.arange(width, device=image.device)[None, None, :]
+    distance = image.new_full((len(image), height, width), 1e6)
+    gap = torch.full_like(distance, 10.0)
+    for k in torch.nonzero(valid.any(dim=0)).flatten().tolist():
+        void = ~valid[:, k, None, None]
+        row, column = clicks[:, k, 0, None, None], clicks[:, k, 1, None, None]
+        squared = (rows - row) ** 2 + (columns - column) ** 2
+        distance = torch.minimum(distance, squared.masked_fill(void, 1e6))
+        apart = (image - _colour_at(image, clicks[:, k])).abs_().sum(dim=1) / image.shape[1]
+        gap = torch.minimum(gap, apart.masked_fill_(void, 10.0))
+    disks = (CLICK_RADIUS + 1 - distance.sqrt()).clamp(0, 1)
+    similarities = [torch.exp(-((gap / sigma) ** 2)) for sigma in SIMILARITY_WIDTHS]
+    return disks, torch.stack(similarities, dim=1)
+
+
+def _colour_at(image: Tensor, clicks: Tensor) -> Tensor:
+    """Mean of the 3x3 pixels around a click of each item: (B, 3, H, W), (B, 3) to (B, 3, 1, 1)."""
+    height, width = image.shape[-2:]
+    around = torch.arange(-1, 2, device=image.device)
+    rows = (clicks[:, 0].round().long()[:, None] + around).clamp(0, height - 1)
+    columns = (clicks[:, 1].round().long()[:, None] + around).clamp(0, width - 1)
+    index = (rows[:, :, None] * width + columns[:, None, :]).flatten(1)
+    pixels = image.flatten(2).gather(2, index[:, None].expand(-1, image.shape[1], -1))
+    return pixels.mean(dim=2)[..., None, None]

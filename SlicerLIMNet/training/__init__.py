@@ -1,0 +1,1 @@
+"""Training: data, defects, losses, rollouts and the trainer."""

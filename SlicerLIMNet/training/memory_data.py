@@ -1,0 +1,182 @@
+"""Sequences of slices for the propagation network: a reference slice, and the way from it.
+
+Like the engine, a sequence looks at one region around the reference masks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
+from SlicerLIMNet.training.augment import Warp, blur, change_intensity, draw_window
+from SlicerLIMNet.training.defects import defective_mask
+from SlicerLIMNet.training.pool import Pool, Target
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+LEAST_PIXELS = 20
+LEAST_SIDE = 24.0
+STEP_CHANCES = (0.55, 0.25, 0.12, 0.08)
+"""Of one, two, ... slices from one image of a sequence to the next."""
+
+
+@dataclass(frozen=True)
+class SequenceShares:
+    """How often a sequence comes from each source; need not sum to one."""
+
+    real: float = 0.55
+    pseudo: float = 0.25
+    images: float = 0.1
+    made: float = 0.1
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One sequence, in the order of propagation.
+
+    Shapes: images (T, size, size) in 0..1, truths (T, size, size); prompts has the masks given
+    to the network for the reference slices, by position in the sequence.
+    """
+
+    images: FloatArray
+    truths: BoolArray
+    prompts: dict[int, BoolArray]
+
+
+class SequenceSampler:
+    """Draws sequences for ever; all chance comes from one generator."""
+
+    def __init__(self, pool: Pool, size: int, shares: SequenceShares, seed: int) -> None:
+        self._pool = pool
+        self._size = size
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        weights = np.array(
+            [shares.real, shares.pseudo if pool.pseudo else 0, shares.images if pool.images else 0]
+        )
+        weights = np.append(weights, shares.made)
+        self._weights = weights / weights.sum()
+
+    def draw(self, length: int, second_reference: bool) -> Sequence:
+        """Return one sequence.
+
+        Args:
+            length: T, slices.
+            second_reference: Whether the last slice is a reference, too.
+        """
+        while True:
+            source = int(self._rng.choice(len(self._weights), p=self._weights))
+            if source == 3:
+                made = self._made(length)
+            elif source == 2:
+                made = self._moving_image(length)
+            else:
+                draw = self._pool.draw_pseudo if source else self._pool.draw_real
+                made = self._from_volume(draw(self._rng), length, second_reference)
+            if made is not None and np.count_nonzero(made[1][0]) >= LEAST_PIXELS:
+                return self._finished(made[0], made[1], second_reference)
+
+    def _from_volume(
+        self, target: Target, length: int, second_reference: bool
+    ) -> tuple[FloatArray, BoolArray] | None:
+        rng = self._rng
+        volume = target.volume
+        even = max(volume.spacing_zyx_mm) / min(volume.spacing_zyx_mm) < 2.6
+        axis = int(rng.integers(3)) if even and rng.random() < 0.45 else 0
+        slices = target.slices[axis]
+        if not len(slices):
+            return None
+        indices = self._draw_indices(slices, volume.labels.shape[axis], length)
+        masks = np.stack([np.take(volume.labels, i, axis) == target.value for i in indices])
+        if np.count_nonzero(masks[0]) < LEAST_PIXELS // 2:
+            return None
+        box = self._draw_region(masks[0] | masks[-1] if second_reference else masks[0])
+        low, high = draw_window(volume, rng)
+        size = (self._size, self._size)
+        images, truths = [], []
+        for index, mask in zip(indices, masks, strict=True):
+            voxels = cut(np.take(volume.voxels, index, axis), box, size)
+            inside = cut(np.ones(mask.shape, np.uint8), box, size)  # outside the slice stays 0
+            images.append(np.clip((voxels - low) / (high - low), 0, 1) * (inside > 0.5))
+            truths.append(cut(mask, box, size) > 0.5)
+        return np.stack(images).astype(np.float32), np.stack(truths)
+
+    def _draw_indices(self, slices: npt.NDArray[np.int64], end: int, length: int) -> list[int]:
+        """Return slice indices from one that holds the object, up or down, evenly spaced."""
+        rng = self._rng
+        first = int(rng.choice(slices))
+        longest = max(1, min(len(STEP_CHANCES), len(slices) // 5))
+        chances = np.array(STEP_CHANCES[:longest])
+        step = 1 + int(rng.choice(longest, p=chances / chances.sum()))
+        step *= int(rng.choice([-1, 1]))
+        indices = first + step * np.arange(length)
+        return [int(i) for i in np.clip(indices, 0, end - 1)]
+
+    def _draw_region(self, mask: BoolArray) -> Box:
+        rng = self._rng
+        box = bounding_box(mask)
+        assert box is not None
+        top, bottom, left, right = box
+        extent = max(bottom - top, right - left)
+        side = max(extent / float(rng.uniform(0.28, 0.75)), LEAST_SIDE)
+        shift = rng.uniform(-0.1, 0.1, 2) * side
+        centre = ((top + bottom - 1) / 2 + shift[0], (left + right - 1) / 2 + shift[1])
+        return square_box(centre, side)
+
+    def _moving_image(self, length: int) -> tuple[FloatArray, BoolArray] | None:
+        """Return an image and one of its objects under a slow affine motion."""
+        rng = self._rng
+        draw = self._pool.draw_image if rng.random() < 0.5 else self._pool.draw_superpixels
+        picture = draw(rng)
+        values, counts = np.unique(picture.labels, return_counts=True)
+        usable = values[(values > 0) & (counts >= LEAST_PIXELS)]
+        if not len(usable):
+            return None
+        mask = picture.labels == rng.choice(usable)
+        pixels = picture.pixels.astype(np.float32) / 255
+        if pixels.ndim == 3:
+            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.float32)
+        size = (self._size, self._size)
+        box = self._draw_region(mask)
+        image, truth = cut(pixels, box, size), cut(mask, box, size)
+        motion = rng.normal(0, [[0.02, 0.02, 1.5], [0.02, 0.02, 1.5]])
+        images, truths = [], []
+        for number in range(length):
+            matrix = np.eye(2, 3) + number * motion
+            middle = np.array([(self._size - 1) / 2] * 2)
+            matrix[:, 2] += middle - matrix[:, :2] @ middle
+            images.append(cv2.warpAffine(image, matrix, size))
+            truths.append(cv2.warpAffine(truth, matrix, size) > 0.5)
+        return np.stack(images), np.stack(truths)
+
+    def _made(self, length: int) -> tuple[FloatArray, BoolArray]:
+        from SlicerLIMNet.training.made_objects import made_sequence
+
+        return made_sequence(self._rng, length, self._size)
+
+    def _finished(
+        self, images: FloatArray, truths: BoolArray, second_reference: bool
+    ) -> Sequence:
+        rng = self._rng
+        warp = Warp.draw(self._size, rng, strength=0.7)
+        moved = np.stack([warp.apply(image) for image in images])
+        masks = np.stack([warp.apply(mask.astype(np.float32)) > 0.5 for mask in truths])
+        changed = change_intensity(moved, rng)
+        if rng.random() < 0.3:  # slices differ a little from each other
+            gain = 1 + rng.normal(0, 0.04, (len(changed), 1, 1))
+            changed = np.clip(changed * gain, 0, 1).astype(np.float32)
+        changed = np.stack([blur(image, rng) for image in changed]) if rng.random() < 0.3 else changed
+        prompts = {0: self._prompt(masks[0])}
+        if second_reference:
+            prompts[len(masks) - 1] = self._prompt(masks[-1])
+        return Sequence(changed, masks, prompts)
+
+    def _prompt(self, truth: BoolArray) -> BoolArray:
+        """Return what a prompt network might have made of a slice: mostly right."""
+        if self._rng.random() < 0.25 and np.count_nonzero(truth) >= LEAST_PIXELS:
+            return defective_mask(truth, self._rng)
+        return truth

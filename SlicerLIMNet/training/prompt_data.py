@@ -1,0 +1,184 @@
+"""Crops for the prompt network: an object, what a user knew of it, and the first clicks.
+
+Half of the crops look like the zoom-in of a mask, half like a window around a first click.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from SlicerLIMNet.imaging.error_clicks import PixelClick, next_click
+from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
+from SlicerLIMNet.training.augment import Warp, blur, change_intensity, draw_window
+from SlicerLIMNet.training.click_sampling import draw_defect_clicks, draw_initial_clicks
+from SlicerLIMNet.training.defects import defective_mask
+from SlicerLIMNet.training.pool import Pool, Target
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+LEAST_PIXELS = 12
+LEAST_SIDE = 12.0
+"""Smallest side of a crop in pixels of its slice."""
+
+
+@dataclass(frozen=True)
+class SourceShares:
+    """How often a sample comes from each source; need not sum to one."""
+
+    real: float = 0.42
+    images: float = 0.13
+    pseudo: float = 0.12
+    superpixels: float = 0.18
+    made: float = 0.15
+
+
+@dataclass
+class PromptSample:
+    """One item of a batch; clicks and previous mask change as training clicks on.
+
+    Shapes: image (size, size, 3) in 0..1, truth and previous (size, size).
+    """
+
+    image: FloatArray
+    truth: BoolArray
+    previous: FloatArray
+    clicks: list[PixelClick]
+
+
+class PromptSampler:
+    """Draws samples for ever; all chance comes from one generator."""
+
+    def __init__(self, pool: Pool, size: int, shares: SourceShares, seed: int) -> None:
+        self._pool = pool
+        self._size = size
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        weights = np.array([shares.real, shares.images, shares.pseudo, shares.superpixels])
+        if not pool.images:
+            weights[[1, 3]] = 0
+        if not pool.pseudo:
+            weights[2] = 0
+        weights = np.append(weights, shares.made)
+        self._weights = weights / weights.sum()
+
+    def __iter__(self) -> Iterator[PromptSample]:
+        """Yield samples without end."""
+        while True:
+            sample = self.draw()
+            if sample is not None:
+                yield sample
+
+    def draw(self) -> PromptSample | None:
+        """Return one sample; None if the draw held no usable object."""
+        rng = self._rng
+        source = int(rng.choice(len(self._weights), p=self._weights))
+        if source == 4:
+            from SlicerLIMNet.training.made_objects import made_slice
+
+            image, truth = made_slice(rng, self._size)
+            return self._finished(np.repeat(image[..., None], 3, axis=2), truth)
+        found = self._labelled(source)
+        if found is None:
+            return None
+        pixels, mask = found
+        box = self._draw_box(mask)
+        size = (self._size, self._size)
+        image, truth = cut(pixels, box, size), cut(mask, box, size)
+        warp = Warp.draw(self._size, rng)
+        image, truth_mask = warp.apply(image), warp.apply(truth) > 0.5
+        if image.ndim == 2:
+            image = np.repeat(image[..., None], 3, axis=2)
+        return self._finished(image, truth_mask)
+
+    def _labelled(self, source: int) -> tuple[FloatArray, BoolArray] | None:
+        """Return a slice in 0..1 and one object on it."""
+        rng = self._rng
+        if source in (0, 2):
+            draw = self._pool.draw_real if source == 0 else self._pool.draw_pseudo
+            return _slice_of(draw(rng), rng)
+        draw_image = self._pool.draw_image if source == 1 else self._pool.draw_superpixels
+        picture = draw_image(rng)
+        values, counts = np.unique(picture.labels, return_counts=True)
+        usable = values[(values > 0) & (counts >= LEAST_PIXELS)]
+        if not len(usable):
+            return None
+        mask = picture.labels == rng.choice(usable)
+        pixels = picture.pixels.astype(np.float32) / 255
+        if pixels.ndim == 3 and rng.random() < 0.35:
+            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.float32)
+        return pixels, mask
+
+    def _draw_box(self, mask: BoolArray) -> Box:
+        """Return a crop: around the object, or a window around a click of any scale."""
+        rng = self._rng
+        top, bottom, left, right = _box_of(mask)
+        extent = max(bottom - top, right - left)
+        if rng.random() < 0.6:
+            side = max(extent * float(rng.uniform(1.1, 2.1)), LEAST_SIDE)
+            free = max(0.0, side - extent) / 2
+            centre = np.array([(top + bottom - 1) / 2, (left + right - 1) / 2])
+            centre += rng.uniform(-0.8, 0.8, 2) * free
+            return square_box((float(centre[0]), float(centre[1])), side)
+        side = extent * float(np.exp(rng.uniform(np.log(0.6), np.log(8))))
+        side = max(LEAST_SIDE, min(side, 1.1 * max(mask.shape)))
+        rows, columns = np.nonzero(mask)
+        at = int(rng.integers(len(rows)))
+        return square_box((float(rows[at]), float(columns[at])), side)
+
+    def _finished(self, image: FloatArray, truth: BoolArray) -> PromptSample | None:
+        rng = self._rng
+        if np.count_nonzero(truth) < LEAST_PIXELS:
+            return None
+        image = blur(change_intensity(image, rng), rng)
+        if rng.random() < 0.35:
+            return self._from_defect(image, truth)
+        nothing = np.zeros(truth.shape, np.float32)
+        if rng.random() < 0.7:
+            first = next_click(truth, np.zeros_like(truth)) if rng.random() < 0.5 else None
+            clicks = [first] if first else draw_defect_clicks(truth, nothing, rng, most=1)
+        else:
+            clicks = draw_initial_clicks([truth], None, rng)[:10]
+        return PromptSample(image, truth, nothing, clicks)
+
+    def _from_defect(self, image: FloatArray, truth: BoolArray) -> PromptSample:
+        """Return a sample whose previous mask is wrong, or now and then already right."""
+        rng = self._rng
+        if rng.random() < 0.1:
+            previous = truth
+            clicks = draw_defect_clicks(truth, np.zeros(truth.shape, np.float32), rng, most=1)
+        else:
+            previous = defective_mask(truth, rng)
+            clicks = draw_defect_clicks(truth, previous.astype(np.float32), rng)
+        soft = previous.astype(np.float32)
+        if rng.random() < 0.4:
+            soft = np.asarray(cv2.GaussianBlur(soft, (0, 0), 2.0), np.float32)
+        return PromptSample(image, truth, soft, clicks)
+
+
+def _slice_of(target: Target, rng: np.random.Generator) -> tuple[FloatArray, BoolArray] | None:
+    """Return a slice of a target along an axis: the acquired one, or another if voxels are even."""
+    spacing = target.volume.spacing_zyx_mm
+    even = max(spacing) / min(spacing) < 2.6
+    axis = int(rng.integers(3)) if even and rng.random() < 0.45 else 0
+    slices = target.slices[axis]
+    if not len(slices):
+        return None
+    index = int(rng.choice(slices))
+    mask = np.take(target.volume.labels, index, axis) == target.value
+    if np.count_nonzero(mask) < LEAST_PIXELS:
+        return None
+    low, high = draw_window(target.volume, rng)
+    voxels = np.take(target.volume.voxels, index, axis).astype(np.float32)
+    return np.clip((voxels - low) / (high - low), 0, 1), mask
+
+
+def _box_of(mask: BoolArray) -> Any:
+    box = bounding_box(mask)
+    assert box is not None
+    return box

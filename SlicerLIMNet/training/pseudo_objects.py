@@ -1,0 +1,88 @@
+"""Objects that nobody drew: regions of similar intensity that serve as labels in training.
+
+Rare labels teach few shapes; every image holds many regions that a user could have meant.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage.segmentation import felzenszwalb
+
+Labels = npt.NDArray[np.uint16]
+
+LEAST_PIXELS = 40
+LEAST_VOXELS = 150
+LARGEST_SHARE = 0.35
+"""No pseudo-object covers more than this part of its image."""
+
+
+def superpixels(pixels: npt.NDArray[np.uint8], seed: int) -> Labels:
+    """Return Felzenszwalb regions of an image at a scale drawn from the seed.
+
+    Args:
+        pixels: (H, W) or (H, W, 3).
+        seed: Of scale and smoothing.
+
+    Returns:
+        (H, W), 1..k, 0 where a region is too small or too large to stand for an object.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    regions = felzenszwalb(
+        pixels,
+        scale=float(np.exp(rng.uniform(np.log(60), np.log(900)))),
+        sigma=float(rng.uniform(0.6, 1.8)),
+        min_size=LEAST_PIXELS,
+        channel_axis=-1 if pixels.ndim == 3 else None,
+    )
+    return _kept(regions + 1, LEAST_PIXELS)
+
+
+def supervoxels(
+    voxels: npt.NDArray[np.uint8], spacing_zyx_mm: tuple[float, float, float], seed: int
+) -> Labels:
+    """Return connected bands of smoothed intensity: organs, vessels, muscles, bones, as they come.
+
+    Args:
+        voxels: [z, y, x].
+        spacing_zyx_mm: To smooth alike along all axes.
+        seed: Of the bands.
+
+    Returns:
+        [z, y, x], 1..k, at most 60 regions, 0 elsewhere.
+    """
+    rng = np.random.Generator(np.random.PCG64(seed))
+    finest = min(spacing_zyx_mm)
+    sigma = [1.2 * finest / spacing for spacing in spacing_zyx_mm]
+    smooth = ndimage.gaussian_filter(voxels.astype(np.float32), sigma)
+    found = np.zeros(voxels.shape, np.uint16)
+    inside = smooth[smooth > smooth.min() + 4]
+    if inside.size == 0:
+        return found
+    ball = ndimage.generate_binary_structure(3, 1)
+    count = 0
+    for _ in range(14):
+        centre = float(rng.choice(inside))
+        band = np.abs(smooth - centre) < float(np.exp(rng.uniform(np.log(5), np.log(26))))
+        band &= found == 0
+        opened = ndimage.binary_opening(band, ball, iterations=int(rng.integers(1, 4)))
+        parts, number = ndimage.label(opened)
+        sizes = np.bincount(parts.ravel(), minlength=number + 1)[1:]
+        for index in np.argsort(sizes)[::-1][:6]:
+            if sizes[index] < LEAST_VOXELS or sizes[index] > LARGEST_SHARE * voxels.size:
+                continue
+            count += 1
+            grown = ndimage.binary_dilation(parts == index + 1, ball, mask=band)
+            found[ndimage.binary_fill_holes(grown) & (found == 0)] = count
+    return found
+
+
+def _kept(regions: npt.NDArray[Any], least: int) -> Labels:
+    sizes = np.bincount(regions.ravel())
+    fits = (sizes >= least) & (sizes <= LARGEST_SHARE * regions.size)
+    fits[0] = False
+    renumbered = np.cumsum(fits) * fits
+    return renumbered[regions].astype(np.uint16)
