@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,8 +95,10 @@ class Prompt:
 
     probability: SparseProbability
     """Its mask is the prompt mask."""
-    zoom: Any = None
-    """What the prompt network remembers of this slice from click to click; opaque here."""
+    zoom: tuple[int, ...] | None = None
+    """Where the prompt network looked, for the next click on the slice; opaque here."""
+    before: Prompt | None = None
+    """The prompt of the slice from before this round, to go back to when clicks are removed."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,8 @@ class PlaneState:
     """Fused masks by slice; a slice without entry is empty and no round has reached it."""
     locked: frozenset[int] = frozenset()
     """Slices whose mask no round changes."""
-    region: Any = None
+    region: tuple[float, ...] | None = None
     """Where the last propagation looked, so that the next one starts there; opaque here."""
-
-    @property
-    def has_results(self) -> bool:
-        """Whether any slice has a mask from somewhere, be it an empty one."""
-        return bool(self.results)
 
     def result(self, index: int) -> SliceResult:
         """Return the result of a slice, empty where there is none."""
@@ -143,8 +139,21 @@ class PlaneState:
 
     def masks(self) -> dict[int, SparseProbability]:
         """Return the fused probabilities of the slices that have any."""
-        found = sorted(self.results.items())
-        return {i: result.probability for i, result in found if not result.probability.is_empty}
+        return {
+            index: result.probability
+            for index, result in sorted(self.results.items())
+            if not result.probability.is_empty
+        }
+
+
+@dataclass(frozen=True)
+class LeftPlane:
+    """A plane that was clicked in before, as it was left."""
+
+    stored: PlaneState
+    """Its clicks, prompt masks, locks and results."""
+    fused: Mapping[int, SparseProbability]
+    """The fused volume at that time, in its slices: what still equals it was not changed since."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +162,8 @@ class FusedBase:
 
     volume: Mapping[int, SparseProbability]
     """Slices along array axis 0."""
-    resampled: Mapping[int, SparseProbability]
-    """The same in the slices of the oblique plane; those that still equal it changed nothing."""
+    slices: Mapping[int, SparseProbability]
+    """The masks that the oblique plane began with: slices that still equal them changed nothing."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +174,8 @@ class ObjectState:
     """The plane that is clicked in."""
     current: PlaneState
     """What belongs to that plane."""
-    others: Mapping[AnyPlane, PlaneState] = field(default_factory=dict)
-    """What belongs to planes clicked in before; their masks are those at the time of leaving."""
+    others: Mapping[AnyPlane, LeftPlane] = field(default_factory=dict)
+    """What belongs to planes clicked in before."""
     rounds: int = 0
     """Rounds finished."""
     window: tuple[float, float] | None = None

@@ -56,17 +56,16 @@ def png(figure: Figure) -> bytes:
 def _draw_curves(axes: Axes, curves: Curves) -> None:
     rounds = range(1, len(curves.with_fusion) + 1)
     without, with_fusion = curves.without_fusion, curves.with_fusion
+    axes.plot(rounds, with_fusion, "o-", color=ACCENT, lw=2.2, zorder=3, label="with fusion")
     axes.plot(rounds, without, "o--", color=FAINT, markersize=5, label="without fusion")
-    axes.plot(rounds, with_fusion, "o-", color=ACCENT, markersize=6, lw=2.2, label="with fusion")
-    axes.annotate(
-        f"{with_fusion[-1]:.3f}",
-        (rounds[-1], with_fusion[-1]),
-        textcoords="offset points",
-        xytext=(0, -16),
-        ha="center",
-        color=ACCENT,
-        fontsize=10,
-        fontweight="bold",
+    axes.text(
+        0.97,
+        0.06,
+        f"{with_fusion[-1]:.3f} with\n{without[-1]:.3f} without",
+        transform=axes.transAxes,
+        ha="right",
+        color=INK,
+        fontsize=11,
     )
     axes.set_title(curves.title, color=INK, fontsize=12, fontweight="bold")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

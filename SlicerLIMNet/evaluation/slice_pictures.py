@@ -83,12 +83,12 @@ def rounds_picture(
             _round_cell(axes, volume, run, number, colour, window)
         cells[0].set_ylabel(spoken(run.name), color=colour, fontsize=13, fontweight="bold")
     for number, axes in enumerate(grid[0], start=1):
-        axes.set_title(f"round {number}", color=PALE, fontsize=12)
+        axes.set_title(f"round {number}", color=PALE, fontsize=13)
     clicks = [
         _marker(POSITIVE_COLOUR, "P", "click: belongs to it"),
         _marker(NEGATIVE_COLOUR, "X", "click: does not"),
     ]
-    _legend(figure, [_line(PALE, 2.2, "result (colour)"), _line("white", 0.9, "truth"), *clicks])
+    _legend(figure, [_line(PALE, 2.2, "result, in colour"), _line("white", 0.9, "truth"), *clicks])
     height = figure.get_figheight()
     figure.subplots_adjust(0.03, 0.5 / height, 0.995, 1 - 0.4 / height, 0.03, 0.03)
     return png(figure)
@@ -111,7 +111,7 @@ def _round_cell(
     _draw_clicks(axes, [click for click in clicks if click.slice_index == index])
     _crop(axes, volume, run.truth)
     note: dict[str, Any] = {
-        "fontsize": 9.5,
+        "fontsize": 11,
         "color": PALE,
         "transform": axes.transAxes,
         "va": "top",
@@ -210,7 +210,7 @@ def _legend(figure: Figure, entries: list[Line2D]) -> None:
         ncols=len(entries),
         frameon=False,
         labelcolor=PALE,
-        fontsize=11,
+        fontsize=12,
     )
 
 

@@ -87,9 +87,7 @@ def _padded(image: npt.NDArray[Any], box: Box) -> npt.NDArray[Any]:
     return patch
 
 
-def _overlap(
-    box: Box, shape: tuple[int, ...]
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+def _overlap(box: Box, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """The part of a box inside a slice: in the slice's pixels, and in the box's."""
     inside, source = [], []
     for first, end, length in ((box[0], box[1], shape[0]), (box[2], box[3], shape[1])):

@@ -5,6 +5,7 @@ Letters as in `memory_interface`; the batch is always 1 here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -73,7 +74,7 @@ class SequenceTracker:
 
     def step(
         self,
-        image: Tensor,
+        image: Callable[[], Tensor],
         features: SliceFeatures,
         prompt: SlicePrompt | None = None,
         is_last: bool = False,
@@ -81,7 +82,7 @@ class SequenceTracker:
         """Go to the next slice and return its masks.
 
         Args:
-            image: (1, 3, H, W), 0..1.
+            image: Gives (1, 3, H, W), 0..1; asked only where the slice is remembered.
             features: Of this slice.
             prompt: Its masks, if any were given; objects that it does not name are segmented.
             is_last: Saves the work that only later slices would need.
@@ -96,7 +97,7 @@ class SequenceTracker:
             probability = self._with_prompt(features, prompt, duties)
         if duties.remember:
             value, self._hidden = self._network.encode_value(
-                image, features, probability, self._hidden, duties.deep_update
+                image(), features, probability, self._hidden, duties.deep_update
             )
             self._add(features, value)
         self._neighbour = Neighbour(features, probability)

@@ -1,9 +1,9 @@
 """The propagation network of the `light` preset: XMem's design with a tenth of its work.
 
-XMem = Cheng and Schwing, 2022; what is dropped follows Cutie (2024): one 1x1 projection of the image
-features before everything else, narrow values and decoder, 1x1 skips and shortcuts, additions for
-concatenations. Ours besides: the decoder sees the neighbouring slice and its mask, since slices of a
-volume move less than frames of a video.
+XMem = Cheng and Schwing, 2022; what is dropped follows Cutie (2024): one 1x1 projection of the
+image features before everything else, narrow values and decoder, 1x1 skips and shortcuts, additions
+for concatenations. Ours besides: the decoder sees the neighbouring slice and its mask, since slices
+of a volume move less than frames of a video.
 
 Letters: B slices, O objects, (H, W) input size, (h, w) a sixteenth of it.
 """

@@ -70,6 +70,7 @@ class SequenceSampler:
         """
         while True:
             source = int(self._rng.choice(len(self._weights), p=self._weights))
+            made: tuple[FloatArray, BoolArray] | None
             if source == 3:
                 made = self._made(length)
             elif source == 2:
@@ -158,9 +159,7 @@ class SequenceSampler:
 
         return made_sequence(self._rng, length, self._size)
 
-    def _finished(
-        self, images: FloatArray, truths: BoolArray, second_reference: bool
-    ) -> Sequence:
+    def _finished(self, images: FloatArray, truths: BoolArray, second_reference: bool) -> Sequence:
         rng = self._rng
         warp = Warp.draw(self._size, rng, strength=0.7)
         moved = np.stack([warp.apply(image) for image in images])
@@ -169,7 +168,8 @@ class SequenceSampler:
         if rng.random() < 0.3:  # slices differ a little from each other
             gain = 1 + rng.normal(0, 0.04, (len(changed), 1, 1))
             changed = np.clip(changed * gain, 0, 1).astype(np.float32)
-        changed = np.stack([blur(image, rng) for image in changed]) if rng.random() < 0.3 else changed
+        if rng.random() < 0.3:
+            changed = np.stack([blur(image, rng) for image in changed])
         prompts = {0: self._prompt(masks[0])}
         if second_reference:
             prompts[len(masks) - 1] = self._prompt(masks[-1])

@@ -8,7 +8,7 @@ last slice may be a second reference, as in the engine's `permanent` mode.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class MemoryTaskConfig:
     """Chance that the last slice is a reference, too."""
     deep_update: float = 0.3
     """Chance that a slice becomes a memory slice and updates the sensory state deeply."""
-    shares: SequenceShares = SequenceShares()
+    shares: SequenceShares = field(default_factory=SequenceShares)
     """Where sequences come from."""
 
 
@@ -63,7 +63,7 @@ class _Memory:
                 key, shrinkage, features.key.flatten(2), features.selection.flatten(2)
             )
         found = readout(full_affinity(pairwise), value)
-        return found.unflatten(3, features.key.shape[-2:])
+        return found.reshape(*found.shape[:3], *features.key.shape[-2:])
 
 
 class MemoryTask:
@@ -81,7 +81,7 @@ class MemoryTask:
             Path(config.cache),
             held_out=config.held_out,
         )
-        self.network = LightMemoryNetwork().to(memory_format=torch.channels_last)
+        self.network = LightMemoryNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.configuration: dict[str, Any] = {}
         self.start(config.seed)
 
@@ -107,7 +107,7 @@ class MemoryTask:
     def _propagate(self, sequences: list[Sequence]) -> tuple[Tensor, list[int]]:
         """Return aggregated logits (B, steps, H, W) and the slices that they are of."""
         images = torch.from_numpy(np.stack([s.images for s in sequences]))
-        batch, length, height, width = images.shape
+        batch, length = images.shape[:2]
         frames = images.flatten(0, 1)[:, None].expand(-1, 3, -1, -1)
         features = self.network.encode_key(frames.contiguous(memory_format=torch.channels_last))
         of = [

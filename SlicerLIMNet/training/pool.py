@@ -6,12 +6,13 @@ A volume of the manifest keeps its stored 8-bit voxels: training draws its own w
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,7 @@ from SlicerLIMNet.training.pseudo_objects import superpixels, supervoxels
 
 Image8 = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint16]
+Item = TypeVar("Item")
 
 GROUPS: tuple[tuple[str, str, float], ...] = (
     (r"crlm_ct", "CT abdomen", 3.0),
@@ -146,7 +148,7 @@ def load_pool(
     return Pool(dict(real), pseudo, images, pixels, weights)
 
 
-def _any_of(items: list[Any], rng: np.random.Generator) -> Any:
+def _any_of(items: list[Item], rng: np.random.Generator) -> Item:
     return items[int(rng.integers(len(items)))]
 
 
@@ -164,10 +166,7 @@ def _read_volume(folder: Path, entry: dict[str, Any]) -> LabelledVolume:
     try:
         with np.load(path) as data:
             stream, offsets = data["slices"], data["offsets"]
-            slices = [
-                cv2.imdecode(stream[a:b], cv2.IMREAD_GRAYSCALE)
-                for a, b in zip(offsets[:-1], offsets[1:], strict=True)
-            ]
+            slices = _decode(stream, offsets, cv2.IMREAD_GRAYSCALE)
             labels, spacing, window = data["labels"], data["spacing"], data["window"]
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{path} is not a training volume ({error}).") from error
@@ -194,9 +193,7 @@ def _group(name: str, modality: str) -> tuple[str, float]:
 
 def _target(volume: LabelledVolume, labels: Labels, value: int) -> Target:
     present = labels == value
-    slices = tuple(
-        np.flatnonzero(present.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)
-    )
+    slices = tuple(np.flatnonzero(present.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
     return Target(volume, value, slices)
 
 
@@ -215,9 +212,7 @@ def _read_images(manifest: Path) -> dict[str, list[LabelledImage]]:
 
 
 def _decode(stream: Image8, offsets: npt.NDArray[np.int64], flag: int) -> list[Any]:
-    return [
-        cv2.imdecode(stream[a:b], flag) for a, b in zip(offsets[:-1], offsets[1:], strict=True)
-    ]
+    return [cv2.imdecode(stream[a:b], flag) for a, b in itertools.pairwise(offsets)]
 
 
 def _pseudo_targets(volume: LabelledVolume, cache: Path) -> list[Target]:
@@ -256,7 +251,7 @@ def _superpixel_images(
     else:
         labels = [superpixels(pixels, seed) for seed, (_, pixels) in enumerate(sources)]
         arrays = {str(index): label for index, label in enumerate(labels)}
-        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(path, **arrays)
     return [
         LabelledImage(group, pixels, label)
         for (group, pixels), label in zip(sources, labels, strict=True)

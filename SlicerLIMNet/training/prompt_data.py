@@ -89,12 +89,12 @@ class PromptSampler:
         pixels, mask = found
         box = self._draw_box(mask)
         size = (self._size, self._size)
-        image, truth = cut(pixels, box, size), cut(mask, box, size)
         warp = Warp.draw(self._size, rng)
-        image, truth_mask = warp.apply(image), warp.apply(truth) > 0.5
+        image = warp.apply(cut(pixels, box, size))
+        truth = warp.apply(cut(mask, box, size)) > 0.5
         if image.ndim == 2:
             image = np.repeat(image[..., None], 3, axis=2)
-        return self._finished(image, truth_mask)
+        return self._finished(image, truth)
 
     def _labelled(self, source: int) -> tuple[FloatArray, BoolArray] | None:
         """Return a slice in 0..1 and one object on it."""
@@ -109,7 +109,7 @@ class PromptSampler:
         if not len(usable):
             return None
         mask = picture.labels == rng.choice(usable)
-        pixels = picture.pixels.astype(np.float32) / 255
+        pixels = np.asarray(picture.pixels.astype(np.float32) / 255, np.float32)
         if pixels.ndim == 3 and rng.random() < 0.35:
             pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.float32)
         return pixels, mask

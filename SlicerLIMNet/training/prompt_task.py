@@ -7,7 +7,7 @@ that a short training sees first clicks and later ones in the proportion in whic
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class PromptTaskConfig:
     """Pixels of a crop."""
     passes: tuple[float, ...] = (0.3, 0.3, 0.25, 0.15)
     """Chances of one, two, ... passes over a batch."""
-    shares: SourceShares = SourceShares()
+    shares: SourceShares = field(default_factory=SourceShares)
     """Where samples come from."""
 
 
@@ -54,7 +54,7 @@ class PromptTask:
             Path(config.cache),
             held_out=config.held_out,
         )
-        self.network = LightPromptNetwork().to(memory_format=torch.channels_last)
+        self.network = LightPromptNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.configuration: dict[str, Any] = {}
         self.start(config.seed)
 

@@ -69,7 +69,7 @@ def test_four_predictions_in_a_row_are_the_published_ones(run):
     clicks = [PixelClick(float(r), float(c), bool(p)) for r, c, p in RUNS["clicks"]]
     probability, state = None, ZoomState()
     for k in range(4):
-        if "zoom_" in f"{run}_" and "nozoom" not in run and k > 0:
+        if CONFIGS[run].zoom is not None and k > 0:
             probability = soft_ellipse(120, 160, *RUNS["forced_ellipses"][k - 1])
         probability, state = predictor.predict(image, clicks[: k + 1], probability, state)
         expected = RUNS[f"{run}_roi_{k}"]

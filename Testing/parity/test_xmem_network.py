@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
@@ -62,7 +65,7 @@ def one_object(network, images, features) -> tuple[Tensor, Tensor, dict[str, Ten
         "cbam": network.value_encoder.fuser.attention,
     }
     hidden = torch.zeros(1, 1, 64, *GRID)
-    with _watching(parts) as seen:
+    with watching(parts) as seen:
         value, hidden = network.encode_value(
             images[:1], features.index_select([0]), mask, hidden, deep=True
         )
@@ -153,7 +156,7 @@ def test_reading_and_decoding_one_object_gives_the_published_mask(
         "g4": decoder.up_8_4,
         "pred": decoder.pred,
     }
-    with _watching(parts) as seen:
+    with watching(parts) as seen:
         logits, hidden = network.decode(features.index_select([1]), read, hidden, None, True)
     aggregated = aggregate_logits(logits.sigmoid())
     assert_same(aggregated[..., ::2, ::2], given["s1_logits"])
@@ -202,22 +205,14 @@ def _full_readout(features: SliceFeatures, value: Tensor) -> Tensor:
     return readout(full_affinity(pairwise), value.flatten(3)).reshape(value.shape)
 
 
-class _watching:  # noqa: N801 - used as a statement
+@contextmanager
+def watching(modules: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
     """Keep the results of some modules while the block runs."""
-
-    def __init__(self, modules: dict[str, nn.Module]) -> None:
-        self._modules = modules
-        self._seen: dict[str, Tensor] = {}
-
-    def __enter__(self) -> dict[str, Tensor]:
-        self._hooks = [
-            module.register_forward_hook(
-                lambda _m, _i, result, n=name: self._seen.update({n: result})
-            )
-            for name, module in self._modules.items()
-        ]
-        return self._seen
-
-    def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
+    seen: dict[str, Tensor] = {}
+    hooks = [
+        module.register_forward_hook(lambda _m, _i, result, n=name: seen.update({n: result}))
+        for name, module in modules.items()
+    ]
+    yield seen
+    for hook in hooks:
+        hook.remove()

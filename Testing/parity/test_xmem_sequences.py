@@ -133,7 +133,8 @@ def run(case: Case) -> Outcome:
                 references[t][1], references[t][0], references[t][2], is_last
             )
         else:
-            probability = tracker.step(*frame(case, t), prompt(case, t), is_last)
+            image, features = frame(case, t)
+            probability = tracker.step(lambda i=image: i, features, prompt(case, t), is_last)
         probabilities.append(cropped(case, probability))
         sizes.append(sizes_of(case, tracker.memories[0]))
         states.append(with_absent(case, tracker.hidden[0, :, ::8], 0.0))

@@ -1,0 +1,1 @@
+"""Click-based 3D segmentation of CT and MR."""

@@ -1,0 +1,1 @@
+"""Files: volumes, labelmaps, clicks, sessions and manifests; written aside, then renamed."""

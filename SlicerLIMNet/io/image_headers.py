@@ -1,0 +1,175 @@
+"""The headers of NIfTI, NRRD and MetaImage files: what they promise, and nothing else of them."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from SlicerLIMNet.errors import VolumeError
+from SlicerLIMNet.io.promise import Promise, check_sizes, check_spacing
+
+IMAGE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+_LONGEST_TEXT_HEADER = 1 << 20
+_NIFTI_BYTES = {
+    2: 1, 4: 2, 8: 4, 16: 4, 32: 8, 64: 8, 128: 3, 256: 1, 512: 2, 768: 4,
+    1024: 8, 1280: 8, 1536: 16, 1792: 16, 2048: 32, 2304: 4,
+}  # fmt: skip
+_NRRD_BYTES = (
+    (1, r"((un)?signed )?char|uchar|u?int8(_t)?"),
+    (2, r"((un)?signed )?short( int)?|ushort|u?int16(_t)?"),
+    (4, r"((un)?signed )?int|uint|u?int32(_t)?|float"),
+    (8, r"((un)?signed )?long long( int)?|u?longlong|u?int64(_t)?|double"),
+)
+_META_BYTES = {
+    "CHAR": 1, "SHORT": 2, "INT": 4, "LONG": 4, "LONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
+}  # fmt: skip
+
+
+def read_promise(path: Path) -> Promise:
+    """Return what the header of a NIfTI, NRRD or MetaImage file promises.
+
+    Raises:
+        VolumeError: The header cannot be read, or names no usable grid or storage.
+    """
+    name = path.name.lower()
+    try:
+        if name.endswith((".nii", ".nii.gz")):
+            return _nifti_promise(path)
+        return _nrrd_promise(path) if name.endswith((".nrrd", ".nhdr")) else _meta_promise(path)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise VolumeError(f"{path.name} is no gzip file, or a damaged one") from error
+    except (ValueError, KeyError, IndexError, OverflowError, struct.error) as error:
+        raise VolumeError(f"the header of {path.name} is damaged or of another format") from error
+    except OSError as error:
+        raise VolumeError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _nifti_promise(path: Path) -> Promise:
+    packed = path.name.lower().endswith(".gz")
+    with gzip.open(path) if packed else path.open("rb") as file:
+        header = file.read(540)
+    order = "<" if struct.unpack_from("<i", header)[0] in (348, 540) else ">"
+    is_second = struct.unpack_from(order + "i", header)[0] == 540
+    layout = ("8q", 16, 12, "8d", 104, "q", 168, 4) if is_second else _NIFTI_1
+    dims, at_dims, at_kind, spacings, at_spacing, starts, at_start, at_magic = layout
+    dim = struct.unpack_from(order + dims, header, at_dims)
+    spacing_mm = struct.unpack_from(order + spacings, header, at_spacing)
+    if header[at_magic : at_magic + 3] not in (b"n+1", b"n+2") or not 1 <= dim[0] <= 7:
+        raise VolumeError(f"{path.name} is no NIfTI image in one file, or its header is damaged")
+    check_sizes(path.name, dim[1 : dim[0] + 1])
+    check_spacing(path.name, spacing_mm[1 : min(dim[0], 3) + 1])
+    voxel = _NIFTI_BYTES[struct.unpack_from(order + "h", header, at_kind)[0]]
+    start = int(struct.unpack_from(order + starts, header, at_start)[0])
+    size = start + math.prod(dim[1 : dim[0] + 1]) * voxel
+    return Promise(path, 0, "gzip" if packed else "raw", size)
+
+
+_NIFTI_1 = ("8h", 40, 70, "8f", 76, "f", 108, 344)
+"""Format and place of sizes, place of the type, then spacing, start of the voxels, magic word."""
+
+
+def _nrrd_promise(path: Path) -> Promise:
+    lines, end = _text_header(path, is_last=lambda line: line == "")
+    if not lines or not lines[0].startswith("NRRD000"):
+        raise VolumeError(f"{path.name} is no NRRD file, or its header is damaged")
+    pairs = (line.split(": ", 1) for line in lines[1:] if re.match(r"[^#=]+: ", line))
+    fields = {key.strip().lower().replace(" ", ""): value.strip() for key, value in pairs}
+    sizes = [int(size) for size in fields["sizes"].split()]
+    check_sizes(path.name, sizes)
+    for field in ("spacedirections", "spacings"):
+        check_spacing(path.name, _nrrd_spacing(fields.get(field, "")))
+    size = math.prod(sizes) * _nrrd_voxel(fields["type"])
+    skip = int(fields.get("byteskip", "0"))
+    if int(fields.get("lineskip", "0")) or skip < -1:
+        raise VolumeError(f"{path.name} skips lines before its voxels; save it in one .nrrd file")
+    encoding = fields["encoding"].lower()
+    if encoding not in ("raw", "gzip", "gz"):
+        raise VolumeError(f"{path.name} is encoded as {encoding:.20}; save it as raw or gzip")
+    data_file, start = path, end
+    if "datafile" in fields:
+        data_file, start = _beside(path, fields["datafile"]), 0
+    if encoding == "raw":
+        return Promise(data_file, -1 if skip < 0 else start + skip, "raw", size)
+    return Promise(data_file, start, "gzip", size + max(skip, 0))
+
+
+def _nrrd_voxel(kind: str) -> int:
+    return next(size for size, names in _NRRD_BYTES if re.fullmatch(names, kind.lower()))
+
+
+def _nrrd_spacing(text: str) -> list[float]:
+    """Return axis lengths from `(0,0,1) none (1,0,0)`, or spacings from `1 nan 2`."""
+    vectors = re.findall(r"\(([^)]*)\)", text)
+    if vectors:
+        return [math.hypot(*(float(part) for part in vector.split(","))) for vector in vectors]
+    return [float(word) for word in text.split() if word.lower() not in ("none", "nan")]
+
+
+def _meta_promise(path: Path) -> Promise:
+    lines, end = _text_header(path, is_last=lambda line: line.startswith("ElementDataFile"))
+    pairs = (re.split(r"\s*[=:]\s*", line, maxsplit=1) for line in lines if re.search("[=:]", line))
+    fields = {key.strip(): value.strip() for key, value in pairs}
+    if "ElementDataFile" not in fields:
+        raise VolumeError(f"{path.name} is no MetaImage file, or its header is damaged")
+    sizes = [int(size) for size in fields["DimSize"].split()]
+    check_sizes(path.name, sizes)
+    check_spacing(path.name, _meta_spacing(fields))
+    kind = fields["ElementType"].removeprefix("MET_").removesuffix("_ARRAY")
+    channels = int(fields.get("ElementNumberOfChannels", "1"))
+    size = math.prod(sizes) * max(channels, 1) * _meta_voxel(kind)
+    data_file, start = path, end
+    if fields["ElementDataFile"].upper() != "LOCAL":
+        data_file, start = _beside(path, fields["ElementDataFile"]), 0
+    if not _is_true(fields.get("BinaryData", "True")):
+        raise VolumeError(f"{path.name} keeps its voxels as text; save it as binary")
+    if _is_true(fields.get("CompressedData", "False")):
+        return Promise(data_file, start, "zlib", size)
+    skip = int(fields.get("HeaderSize", "0"))
+    return Promise(data_file, -1 if skip < 0 else start + skip, "raw", size)
+
+
+def _meta_voxel(kind: str) -> int:
+    return _META_BYTES.get(kind) or _META_BYTES[kind.removeprefix("U")]
+
+
+def _meta_spacing(fields: Mapping[str, str]) -> list[float]:
+    text = fields.get("ElementSpacing") or fields.get("ElementSize") or ""
+    return [float(word) for word in text.split()]
+
+
+def _is_true(text: str) -> bool:
+    return text[:1] in ("T", "t", "1")
+
+
+def _text_header(path: Path, is_last: object) -> tuple[list[str], int]:
+    """Return the lines of a text header and where the bytes after it begin."""
+    assert callable(is_last)
+    lines: list[str] = []
+    end = 0
+    with path.open("rb") as file:
+        while end < _LONGEST_TEXT_HEADER:
+            line = file.readline(_LONGEST_TEXT_HEADER)
+            end += len(line)
+            lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+            if not line or is_last(lines[-1]):
+                break
+    return lines, end
+
+
+def _beside(path: Path, name: str) -> Path:
+    """Return the one data file that a header names; it must lie in or below the header's folder."""
+    parts = PurePosixPath(name).parts + PureWindowsPath(name).parts
+    is_absolute = PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).drive)
+    if is_absolute or ".." in parts or "%" in name or name.upper().startswith("LIST"):
+        raise VolumeError(
+            f"{path.name} keeps its voxels in {name!r:.80}; expected one file beside it"
+        )
+    if not (path.parent / name).is_file():
+        raise VolumeError(f"{path.name} needs the file {name!r:.80} beside it, which is missing")
+    return path.parent / name

@@ -1,0 +1,241 @@
+"""From clicks to the mask of a slice with the light prompt network.
+
+The first click has no object yet, so several windows around it are looked at as one batch, and the
+mask that fits its window best is taken. From then on the network sees a square around the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from SlicerLIMNet.imaging.error_clicks import PixelClick
+from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, paste, square_box, to_box
+from SlicerLIMNet.networks.prompt_interface import PromptNetwork
+from SlicerLIMNet.prompting.ritm_predictor import click_tensor, mirrored_average_logits
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LightPredictorConfig:
+    """How slices are shown to the network."""
+
+    size: int = 128
+    """Pixels of the network's square input; a multiple of 32."""
+    windows: int = 4
+    """Windows around a first click: the whole slice, its half, its quarter, ..."""
+    least_side: int = 20
+    """No window or box is smaller, in pixels of the slice."""
+    expansion: float = 1.5
+    """Side of the box around a mask, as a multiple of the mask's extent."""
+    overlap: float = 0.5
+    """The box in use stays while its overlap with the wanted one is at least this."""
+
+
+@dataclass(frozen=True)
+class LightState:
+    """What the next prediction of the same slice starts from."""
+
+    box: Box | None = None
+    """The box in use."""
+
+
+class LightPrediction(NamedTuple):
+    """Result of a prediction."""
+
+    probability: FloatArray
+    """(H, W), 0..1; 0 outside the box."""
+    state: LightState
+    """For the next prediction of the same slice."""
+
+
+class LightPredictor:
+    """Windows for a first click, a zoomed box for later ones, each averaged with its mirror."""
+
+    def __init__(
+        self,
+        network: PromptNetwork,
+        config: LightPredictorConfig | None = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Hold a network in evaluation mode, on `device` with weights of `dtype`."""
+        self._network = network
+        self.config = config or LightPredictorConfig()
+        self._device = torch.device(device)
+        self._dtype = dtype
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        image: FloatArray,
+        clicks: Sequence[PixelClick],
+        previous: FloatArray | None = None,
+        state: LightState | None = None,
+    ) -> LightPrediction:
+        """Segment the object that was clicked.
+
+        Args:
+            image: (H, W) grey or (H, W, 3) colour, 0..1.
+            clicks: All clicks on the slice, in order.
+            previous: (H, W) probabilities of the last mask; None is an empty one.
+            state: From the last prediction on this slice; None starts anew.
+
+        Returns:
+            Probabilities and the next state. Without a previous mask and without a positive click
+            there is no object: probabilities are 0.
+        """
+        shape = (image.shape[0], image.shape[1])
+        if previous is None:
+            previous = np.zeros(shape, np.float32)
+        box = (state or LightState()).box
+        if not (previous > 0.5).any():
+            positive = [click for click in clicks if click.positive]
+            if not positive:
+                return LightPrediction(np.zeros(shape, np.float32), LightState())
+            previous = self._first_look(image, clicks, previous, positive[-1])
+            box = None
+        box = self._next_box(box, previous > 0.5, clicks)
+        probability = self._look(image, clicks, previous, [box])[0]
+        if _is_cut_off(probability > 0.5, box):
+            box = self._next_box(None, probability > 0.5, clicks)
+            probability = self._look(image, clicks, probability, [box])[0]
+        return LightPrediction(probability, LightState(box))
+
+    def _first_look(
+        self,
+        image: FloatArray,
+        clicks: Sequence[PixelClick],
+        previous: FloatArray,
+        around: PixelClick,
+    ) -> FloatArray:
+        """Return the answer of the window whose mask fits it best."""
+        boxes = self._windows(previous.shape, around)
+        answers = self._look(image, clicks, previous, boxes)
+        scores = [_fit(answer, box) for answer, box in zip(answers, boxes, strict=True)]
+        return answers[int(np.argmax(scores))]
+
+    def _windows(self, shape: tuple[int, ...], click: PixelClick) -> list[Box]:
+        """Return squares from the whole slice down to an eighth of it, around the click."""
+        longest = max(shape)
+        whole = square_box(((shape[0] - 1) / 2, (shape[1] - 1) / 2), longest)
+        sides = [longest / 2**k for k in range(1, self.config.windows)]
+        kept = [side for side in sides if side >= self.config.least_side]
+        return [whole, *(square_box((click.row, click.column), side) for side in kept)]
+
+    def _next_box(self, in_use: Box | None, mask: BoolArray, clicks: Sequence[PixelClick]) -> Box:
+        """Return the box in use if it still suits, else a new one around mask and clicks."""
+        wanted = self._box_around(mask, clicks)
+        if in_use is None:
+            return wanted
+        places = [click for click in clicks if click.positive]
+        inside = all(
+            in_use[0] <= c.row < in_use[1] and in_use[2] <= c.column < in_use[3] for c in places
+        )
+        return in_use if inside and _overlap(in_use, wanted) >= self.config.overlap else wanted
+
+    def _box_around(self, mask: BoolArray, clicks: Sequence[PixelClick]) -> Box:
+        marked = mask.copy()
+        for click in clicks:
+            if click.positive:
+                row = min(max(int(click.row), 0), mask.shape[0] - 1)
+                marked[row, min(max(int(click.column), 0), mask.shape[1] - 1)] = True
+        box = bounding_box(marked)
+        if box is None:
+            return square_box(((mask.shape[0] - 1) / 2, (mask.shape[1] - 1) / 2), max(mask.shape))
+        top, bottom, left, right = box
+        side = self.config.expansion * max(bottom - top, right - left)
+        side = max(side, self.config.least_side)
+        return square_box(((top + bottom - 1) / 2, (left + right - 1) / 2), side)
+
+    def _look(
+        self,
+        image: FloatArray,
+        clicks: Sequence[PixelClick],
+        previous: FloatArray,
+        boxes: Sequence[Box],
+    ) -> list[FloatArray]:
+        """Return (H, W) probabilities as seen in each box, all boxes in one batch."""
+        size = (self.config.size, self.config.size)
+        stacked = torch.stack([_stacked(image, previous, box, size) for box in boxes])
+        points = torch.stack([_points(clicks, box, size) for box in boxes])
+        batch = stacked.to(self._device, self._dtype, memory_format=torch.channels_last)
+        logits = mirrored_average_logits(self._network, batch, points.to(self._device))
+        answers = logits.sigmoid().cpu().numpy()[:, 0]
+        return [
+            paste(answer, box, (image.shape[0], image.shape[1]))
+            for answer, box in zip(answers, boxes, strict=True)
+        ]
+
+
+def _stacked(image: FloatArray, previous: FloatArray, box: Box, size: tuple[int, int]) -> Tensor:
+    """Return colours and previous mask of a box as (4, size, size)."""
+    crop = cut(image, box, size)
+    colours = crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)
+    stacked = np.dstack([colours, cut(previous, box, size)])
+    return torch.from_numpy(np.ascontiguousarray(stacked.transpose(2, 0, 1)))
+
+
+def _points(clicks: Sequence[PixelClick], box: Box, size: tuple[int, int]) -> Tensor:
+    """Return all clicks in pixels of a box; those far outside it do no harm."""
+    places = to_box([(click.row, click.column) for click in clicks], box, size)
+    moved = [
+        PixelClick(row, column, click.positive)
+        for (row, column), click in zip(places, clicks, strict=True)
+        if -1 < row < size[0] and -1 < column < size[1]
+    ]
+    tensor = click_tensor(moved)
+    slots = len(clicks)  # the same number for every box of a batch
+    positive, negative = tensor.chunk(2)
+    void = tensor.new_full((max(0, slots - len(positive)), 3), -1.0)
+    return torch.cat([positive, void, negative, void])
+
+
+def _fit(probability: FloatArray, box: Box) -> float:
+    """Return how well the mask in a window fits it: certain, not cut off, neither tiny nor huge.
+
+    A number to compare windows of one click with; higher is better.
+    """
+    mask = probability > 0.5
+    found = bounding_box(mask)
+    if found is None:
+        return -10.0
+    side = box[1] - box[0]
+    extent = max(found[1] - found[0], found[3] - found[2]) / side
+    certain = float(np.abs(2 * probability[probability > 0.1] - 1).mean())
+    size = -abs(np.log(extent / 0.45))
+    return certain + 0.15 * size - (0.5 if _is_cut_off(mask, box) else 0.0)
+
+
+def _is_cut_off(mask: BoolArray, box: Box) -> bool:
+    """Whether a mask runs along an edge of the box that is not an edge of the slice."""
+    rows, columns = mask.shape
+    least = max(2, round(0.05 * (box[1] - box[0])))
+    edges = []
+    if box[0] > 0:
+        edges.append(mask[box[0], :])
+    if box[1] < rows:
+        edges.append(mask[box[1] - 1, :])
+    if box[2] > 0:
+        edges.append(mask[:, box[2]])
+    if box[3] < columns:
+        edges.append(mask[:, box[3] - 1])
+    return any(np.count_nonzero(edge) >= least for edge in edges)
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Product of the overlaps (intersection over union) of the rows and of the columns."""
+    product = 1.0
+    for k in (0, 2):
+        shared = min(one[k + 1], other[k + 1]) - max(one[k], other[k])
+        union = max(one[k + 1], other[k + 1]) - min(one[k], other[k])
+        product *= max(0.0, shared / union)
+    return product

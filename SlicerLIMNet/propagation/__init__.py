@@ -1,0 +1,1 @@
+"""From one prompted slice through the others: order, region, cached features, the way."""

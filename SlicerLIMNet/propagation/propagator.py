@@ -1,0 +1,117 @@
+"""From a prompted slice through the volume in both directions, one slice of each in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import torch
+
+from SlicerLIMNet.errors import Cancelled
+from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.networks.memory_interface import MemoryNetwork
+from SlicerLIMNet.propagation.feature_cache import FeatureCache
+from SlicerLIMNet.propagation.region import BoolArray, Region, RegionConfig
+from SlicerLIMNet.propagation.schedule import Direction, DirectionSchedule, RangeRule
+from SlicerLIMNet.propagation.slice_views import ImageSource, SliceViews, ValueCache
+from SlicerLIMNet.propagation.way import PropagatedSlice, Way
+
+
+class Propagator:
+    """Runs rounds over one stack of slices and keeps what later rounds can use again.
+
+    Source: LIM-Net (2024), propagation with XMem; XMem++ for mode `PERMANENT`. Differs: the network
+    looks at a region that follows the object, a direction can stop where the object ends, and
+    nothing that a mask does not change is computed twice.
+    """
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        config: MemoryConfig,
+        regions: RegionConfig,
+        cache: FeatureCache,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        """Take a network that is on the device, in this precision, in evaluation mode."""
+        self._network = network
+        self._config = config
+        self._regions = regions
+        self._cache = cache
+        self._values = ValueCache()
+        self._device = device
+        self._dtype = dtype
+
+    def propagate(
+        self,
+        images: ImageSource,
+        references: Mapping[int, BoolArray],
+        start: int,
+        n_slices: int,
+        rule: RangeRule,
+        mode: MemoryMode,
+        region: Region,
+        cancel: Callable[[], bool],
+    ) -> Iterator[PropagatedSlice]:
+        """Yield every slice reached, near ones first; the start itself is not among them.
+
+        Args:
+            images: Slice index to (H, W) or (H, W, 3), float32, 0..1, all of one shape.
+            references: Prompt masks (H, W) by slice, the start's among them. Mode `PAPER` looks at
+                that one only; in mode `PERMANENT` the others are passed through unchanged.
+            start: Slice index.
+            n_slices: Of the stack.
+            rule: How far to go.
+            mode: What serves as reference.
+            region: Around the object; each direction follows the object from there.
+            cancel: Asked before every slice.
+
+        Raises:
+            Cancelled: `cancel` said so; what was yielded until then is valid.
+        """
+        if mode is MemoryMode.PAPER:
+            references = {start: references[start]}
+        if cancel():
+            raise Cancelled("the round was cancelled before its first slice")
+        ways = self._begin(images, references, start, n_slices, rule, mode, region)
+        while any(way.has_next for way in ways):
+            for way in ways:
+                if not way.has_next:
+                    continue
+                if cancel():
+                    raise Cancelled("the round was cancelled between two slices")
+                yield way.visit()
+                yield from way.beyond_end()
+
+    @torch.inference_mode()
+    def _begin(
+        self,
+        images: ImageSource,
+        references: Mapping[int, BoolArray],
+        start: int,
+        n_slices: int,
+        rule: RangeRule,
+        mode: MemoryMode,
+        region: Region,
+    ) -> list[Way]:
+        """Return the directions that have a slice to visit, ready for it."""
+        self._cache.set_focus(start)
+        self._values.begin_round()
+        views = SliceViews(
+            self._network,
+            self._cache,
+            self._values,
+            images,
+            references,
+            self._device,
+            self._dtype,
+        )
+        schedules = [
+            DirectionSchedule(start, n_slices, direction, rule, references)
+            for direction in Direction
+        ]
+        return [
+            Way(self._network, self._config, mode, self._regions, views, schedule, start, region)
+            for schedule in schedules
+            if schedule.current is not None
+        ]

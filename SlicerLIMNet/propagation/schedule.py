@@ -1,0 +1,101 @@
+"""Which slice comes next in a direction, and when the direction stops."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+
+from SlicerLIMNet.errors import ConfigError
+
+
+class Direction(Enum):
+    """The way from the start slice; the value is the step of the slice index."""
+
+    FORWARD = 1
+    BACKWARD = -1
+
+
+@dataclass(frozen=True)
+class RangeRule:
+    """How far a round goes. With neither limit it reaches the whole volume.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
+
+    slices_each_way: int | None = None
+    """Slices before and after the start that are reached; `None`: all of them."""
+    empty_run: int | None = None
+    """Empty slices in a row after which a direction stops; `None`: it does not stop early."""
+
+    def __post_init__(self) -> None:
+        if self.slices_each_way is not None and self.slices_each_way < 0:
+            raise ConfigError(f"a range of {self.slices_each_way} slices; give 0 or more")
+        if self.empty_run is not None and self.empty_run < 1:
+            raise ConfigError(f"a stop after {self.empty_run} empty slices; give 1 or more")
+
+    @classmethod
+    def whole(cls) -> RangeRule:
+        """Return the rule that reaches every slice."""
+        return cls()
+
+    @classmethod
+    def until_end(cls, empty_run: int = 5) -> RangeRule:
+        """Return the rule that stops where the object has ended."""
+        return cls(empty_run=empty_run)
+
+    @classmethod
+    def each_way(cls, slices: int) -> RangeRule:
+        """Return the rule that reaches some slices before and after the start."""
+        return cls(slices_each_way=slices)
+
+
+class DirectionSchedule:
+    """The slices of one direction, the start not among them.
+
+    Source: LIMNET.md section 2.2. A direction never stops before the last reference on its way.
+    """
+
+    def __init__(
+        self,
+        start: int,
+        n_slices: int,
+        direction: Direction,
+        rule: RangeRule,
+        references: Collection[int] = (),
+    ) -> None:
+        end = n_slices if direction is Direction.FORWARD else -1
+        slices = range(start + direction.value, end, direction.value)
+        self.direction = direction
+        self._slices = slices[: rule.slices_each_way]
+        self._empty_run = rule.empty_run
+        self._visited = 0
+        self._empty = 0
+        self._stopped = False
+        on_the_way = [self._slices.index(i) for i in references if i in self._slices]
+        self._no_stop_before = max(on_the_way, default=-1) + 1
+
+    @property
+    def current(self) -> int | None:
+        """The slice to visit now; `None` at the end of the way."""
+        if self._stopped or self._visited == len(self._slices):
+            return None
+        return self._slices[self._visited]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no slice follows the current one."""
+        return self._visited + 1 >= len(self._slices)
+
+    @property
+    def beyond_end(self) -> range:
+        """Slices in range that an early stop left out: the object is not there."""
+        return self._slices[self._visited :] if self._stopped else self._slices[:0]
+
+    def advance(self, is_empty: bool) -> None:
+        """Go on from the current slice, whose mask was empty or not."""
+        self._visited += 1
+        self._empty = self._empty + 1 if is_empty else 0
+        if self._empty_run is not None and self._visited >= self._no_stop_before:
+            self._stopped = self._empty >= self._empty_run and self._visited < len(self._slices)

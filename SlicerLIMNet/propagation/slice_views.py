@@ -1,0 +1,120 @@
+"""What the network sees of the slices of one round: images, features, references, in a region."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from SlicerLIMNet.memory.store import MemoryElements, MemoryStore
+from SlicerLIMNet.memory.tracker import SlicePrompt, aggregated_prompt
+from SlicerLIMNet.networks.memory_interface import MemoryNetwork, SliceFeatures
+from SlicerLIMNet.propagation.feature_cache import FeatureCache
+from SlicerLIMNet.propagation.region import BoolArray, FloatArray, Region
+
+ImageSource = Callable[[int], FloatArray]
+
+
+class ValueKey(NamedTuple):
+    """What a reference's value depends on, for one network and one stack of images."""
+
+    slice_index: int
+    mask_digest: bytes
+    region: Region
+
+
+class ValueCache:
+    """Values of references, kept as long as rounds ask for them.
+
+    A value that neither this round nor the one before asked for is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._now: dict[ValueKey, Tensor] = {}
+        self._before: dict[ValueKey, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def begin_round(self) -> None:
+        """Forget what the last round did not ask for."""
+        self._before, self._now = self._now, {}
+
+    def get(self, key: ValueKey, make: Callable[[], Tensor]) -> Tensor:
+        """Return a value, made now if it is not there."""
+        if key not in self._now:
+            self._now[key] = self._before[key] if key in self._before else make()
+        return self._now[key]
+
+
+class SliceViews:
+    """One round's slices as tensors of the network's device and precision, batch 1."""
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        features: FeatureCache,
+        values: ValueCache,
+        images: ImageSource,
+        references: Mapping[int, BoolArray],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._network = network
+        self._features = features
+        self._values = values
+        self._images = images
+        self.references = references
+        self._digests = {index: _digest(mask) for index, mask in references.items()}
+        self._permanent: dict[Region, MemoryStore] = {}
+        self._device = device
+        self._dtype = dtype
+
+    def image(self, index: int, region: Region) -> Tensor:
+        """Return (1, 3, size, size), 0..1."""
+        patch = np.ascontiguousarray(region.cut_image(self._images(index)).transpose(2, 0, 1))
+        return torch.from_numpy(patch)[None].to(self._device, self._dtype)
+
+    def features(self, index: int, region: Region) -> SliceFeatures:
+        """Return a slice's features, from the cache if they are there."""
+        found = self._features.get(index, region)
+        if found is None:
+            found = self._network.encode_key(self.image(index, region))
+            self._features.put(index, region, found)
+        return found
+
+    def prompt(self, index: int, region: Region) -> SlicePrompt:
+        """Return the mask of a reference."""
+        mask = region.cut_mask(self.references[index]).astype(np.float32)
+        return SlicePrompt(torch.from_numpy(mask)[None].to(self._device))
+
+    def value(self, index: int, region: Region) -> Tensor:
+        """Return the value (1, 1, Cv, h, w) of a reference."""
+        key = ValueKey(index, self._digests[index], region)
+        return self._values.get(key, lambda: self._make_value(index, region))
+
+    def permanent_memory(self, region: Region) -> MemoryStore:
+        """Return all references in the order of slices, one store for both directions."""
+        if region not in self._permanent:
+            store = MemoryStore()
+            for index in sorted(self.references):
+                features, value = self.features(index, region), self.value(index, region)
+                store.append(MemoryElements.of_slice(features, value))
+            self._permanent[region] = store
+        return self._permanent[region]
+
+    def _make_value(self, index: int, region: Region) -> Tensor:
+        features = self.features(index, region)
+        grid = features.key.shape[-2:]
+        hidden = features.key.new_zeros(1, 1, self._network.hidden_channels, *grid)
+        mask = aggregated_prompt(self.prompt(index, region))
+        image = self.image(index, region)
+        return self._network.encode_value(image, features, mask, hidden, deep=False)[0]
+
+
+def _digest(mask: BoolArray) -> bytes:
+    return hashlib.blake2b(np.packbits(mask).tobytes(), digest_size=16).digest()

@@ -1,0 +1,172 @@
+"""One direction of a round: slice after slice through the network, following the object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from SlicerLIMNet.imaging.resample import Box, bounding_box
+from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.memory.tracker import SequenceTracker
+from SlicerLIMNet.networks.memory_interface import MemoryNetwork, Neighbour
+from SlicerLIMNet.propagation.region import (
+    BoolArray,
+    FloatArray,
+    Region,
+    RegionConfig,
+    Shape,
+    follow,
+    resample_between,
+)
+from SlicerLIMNet.propagation.schedule import Direction, DirectionSchedule
+from SlicerLIMNet.propagation.slice_views import SliceViews
+
+NOTHING: Box = (0, 0, 0, 0)
+
+
+class SliceKind(Enum):
+    """How a slice got its mask."""
+
+    NETWORK = "network"
+    """The propagation network segmented it."""
+    REFERENCE = "reference"
+    """Its prompt mask was passed through."""
+    BEYOND_END = "beyond end"
+    """The direction had stopped before it: empty, and no network saw it."""
+
+
+@dataclass(frozen=True, eq=False)
+class PropagatedSlice:
+    """One slice that a round has reached."""
+
+    index: int
+    """Slice index."""
+    direction: Direction
+    """On which way."""
+    kind: SliceKind
+    """How it got its mask."""
+    probability: FloatArray
+    """(rows, columns) of the box, 0..1; outside the box it is 0. The mask is what is over 0.5."""
+    box: Box
+    """First row, end row, first column, end column, inside the slice; of no size if empty."""
+    region: Region
+    """Where the network looked."""
+
+
+class Way:
+    """One direction from the start slice, with the state of the network on it."""
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        config: MemoryConfig,
+        mode: MemoryMode,
+        regions: RegionConfig,
+        views: SliceViews,
+        schedule: DirectionSchedule,
+        start: int,
+        region: Region,
+    ) -> None:
+        """Pass through the start slice, a reference."""
+        self._mode = mode
+        self._regions = regions
+        self._views = views
+        self._schedule = schedule
+        self._region = region
+        self._shape: Shape = views.references[start].shape
+        features = views.features(start, region)
+        permanent = views.permanent_memory(region) if mode is MemoryMode.PERMANENT else None
+        self._tracker = SequenceTracker(network, config, mode, features, permanent)
+        self._tracker.step_with_value(
+            features, views.prompt(start, region), views.value(start, region)
+        )
+
+    @property
+    def has_next(self) -> bool:
+        """Whether a slice is left for `visit`."""
+        return self._schedule.current is not None
+
+    @torch.inference_mode()
+    def visit(self) -> PropagatedSlice:
+        """Segment the next slice, or pass through it, and return its mask."""
+        index = self._schedule.current
+        assert index is not None
+        is_reference = index in self._views.references
+        seen = self._pass_through(index) if is_reference else self._segment(index)
+        reached = self._reference(index) if is_reference else self._segmented(index, seen)
+        mask_box = _box_of_mask(reached)
+        self._schedule.advance(is_empty=mask_box is None)
+        if self.has_next:
+            self._follow(index, seen, mask_box)
+        return reached
+
+    def beyond_end(self) -> Iterator[PropagatedSlice]:
+        """Yield the slices that an early stop left out, all empty."""
+        for index in self._schedule.beyond_end:
+            yield self._result(index, SliceKind.BEYOND_END, np.zeros((0, 0), np.float32), NOTHING)
+
+    def _segment(self, index: int) -> Tensor:
+        region = self._region
+        return self._tracker.step(
+            lambda: self._views.image(index, region),
+            self._views.features(index, region),
+            is_last=self._schedule.is_last,
+        )
+
+    def _pass_through(self, index: int) -> Tensor:
+        return self._tracker.step_with_value(
+            self._views.features(index, self._region),
+            self._views.prompt(index, self._region),
+            self._views.value(index, self._region),
+            is_last=self._schedule.is_last,
+        )
+
+    def _segmented(self, index: int, seen: Tensor) -> PropagatedSlice:
+        answer = seen[0, 0].float().cpu().numpy()
+        probability, box = self._region.restore(answer, self._shape)
+        return self._result(index, SliceKind.NETWORK, probability, box)
+
+    def _reference(self, index: int) -> PropagatedSlice:
+        mask = self._views.references[index]
+        box = bounding_box(mask) or NOTHING
+        probability = _inside(mask, box).astype(np.float32)
+        return self._result(index, SliceKind.REFERENCE, probability, box)
+
+    def _result(
+        self, index: int, kind: SliceKind, probability: FloatArray, box: Box
+    ) -> PropagatedSlice:
+        return PropagatedSlice(
+            index, self._schedule.direction, kind, probability, box, self._region
+        )
+
+    def _follow(self, index: int, seen: Tensor, mask_box: Box | None) -> None:
+        """Move the region if the object came near its edge, and see everything anew in it."""
+        old, new = self._region, follow(self._region, mask_box, self._shape, self._regions)
+        if new == old:
+            return
+        hidden = self._tracker.hidden
+        moved = resample_between(hidden.flatten(1, 2), old, new).reshape(hidden.shape)
+        features = self._views.features(index, new)
+        neighbour = Neighbour(features, resample_between(seen, old, new))
+        is_permanent = self._mode is MemoryMode.PERMANENT
+        permanent = self._views.permanent_memory(new) if is_permanent else None
+        self._tracker.move(moved, neighbour, permanent)
+        self._region = new
+
+
+def _box_of_mask(reached: PropagatedSlice) -> Box | None:
+    """Return the box of the mask in pixels of the slice."""
+    found = bounding_box(reached.probability > 0.5)
+    if found is None:
+        return None
+    top, left = reached.box[0], reached.box[2]
+    return (found[0] + top, found[1] + top, found[2] + left, found[3] + left)
+
+
+def _inside(mask: BoolArray, box: Box) -> BoolArray:
+    return mask[box[0] : box[1], box[2] : box[3]]
