@@ -22,8 +22,8 @@ FloatArray = npt.NDArray[np.float64]
 
 def dice(truth: BoolArray, predicted: BoolArray) -> float:
     """Return the Dice coefficient of two masks: 1 if both are empty, 0 if one of them is."""
-    both = np.count_nonzero(truth & predicted)
-    total = np.count_nonzero(truth) + np.count_nonzero(predicted)
+    both = int(np.count_nonzero(truth & predicted))
+    total = int(np.count_nonzero(truth) + np.count_nonzero(predicted))
     return 2 * both / total if total else 1.0
 
 

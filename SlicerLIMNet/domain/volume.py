@@ -32,6 +32,8 @@ class Volume:
     """CT, MR, ... as DICOM names them; None where nobody said."""
     name: str = ""
     """For the user: usually the file's name."""
+    dicom_files: tuple[str, ...] = ()
+    """Files of a DICOM series, in the order of z; empty where the volume comes from elsewhere."""
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array).view()

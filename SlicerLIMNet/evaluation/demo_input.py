@@ -102,33 +102,6 @@ def download(file: SampleFile, folder: Path) -> None:
     )
 
 
-def demo_input(
-    say: Say, environment: Mapping[str, str] = os.environ, fetch: Fetch = download
-) -> DemoInput:
-    """Return the sample CT from a folder or its public address, else the phantom.
-
-    Args:
-        say: Told in one sentence what is used, and why if it is not the CT.
-        environment: Names the folders.
-        fetch: Puts a file into the cache.
-    """
-    folder = _sample_folder(say, environment, fetch)
-    if folder is None:
-        return phantom_input()
-    volume = read_volume(folder / IMAGE.name, modality="CT")
-    labels, _ = read_labelmap(folder / LABELS.name)
-    return DemoInput(
-        name="torso CT (TotalSegmentator sample)",
-        credit=(
-            "CT and labels: wasserth/TotalSegmentator (Apache-2.0), Wasserthal et al., Radiology: "
-            "Artificial Intelligence 2023. The labels are the output of its 3 mm model, not "
-            "manual contours."
-        ),
-        volume=volume,
-        organs={name: np.asarray(labels == value) for name, value in ORGANS.items()},
-    )
-
-
 def phantom_input(
     shape_zyx: tuple[int, int, int] = PHANTOM_SHAPE_ZYX,
     spacing_zyx_mm: tuple[float, float, float] = PHANTOM_SPACING_ZYX_MM,
@@ -143,6 +116,37 @@ def phantom_input(
     )
 
 
+def demo_input(
+    say: Say,
+    environment: Mapping[str, str] = os.environ,
+    fetch: Fetch = download,
+    phantom: Callable[[], DemoInput] = phantom_input,
+) -> DemoInput:
+    """Return the sample CT from a folder or its public address, else the phantom.
+
+    Args:
+        say: Told in one sentence what is used, and why if it is not the CT.
+        environment: Names the folders.
+        fetch: Puts a file into the cache.
+        phantom: Makes what is taken otherwise.
+    """
+    folder = _sample_folder(say, environment, fetch)
+    if folder is None:
+        return phantom()
+    volume = read_volume(folder / IMAGE.name, modality="CT")
+    labels, _ = read_labelmap(folder / LABELS.name)
+    return DemoInput(
+        name="torso CT (TotalSegmentator sample)",
+        credit=(
+            "CT and labels: wasserth/TotalSegmentator (Apache-2.0), Wasserthal et al., Radiology: "
+            "Artificial Intelligence 2023. The labels are the output of its 3 mm model, not "
+            "manual contours."
+        ),
+        volume=volume,
+        organs={name: np.asarray(labels == value) for name, value in ORGANS.items()},
+    )
+
+
 def _sample_folder(say: Say, environment: Mapping[str, str], fetch: Fetch) -> Path | None:
     """Return a folder with both files, after a download if need be; None if there is no way."""
     given = environment.get(SAMPLE_VARIABLE)
@@ -154,10 +158,10 @@ def _sample_folder(say: Say, environment: Mapping[str, str], fetch: Fetch) -> Pa
         for file in (IMAGE, LABELS):
             fetch(file, cache)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         say(
             f"The torso CT is neither in a cache nor to be had from its public address "
-            f"({reason:.200}); the input is a made phantom."
+            f"({type(error).__name__}), so the input is a made phantom. With the files "
+            f"{IMAGE.name} and {LABELS.name} in a folder, set {SAMPLE_VARIABLE} to it."
         )
         return None
     say(f"The input is the torso CT from its public address, kept in {cache}.")

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
+
+from matplotlib.colors import to_rgb
 
 from SlicerLIMNet.errors import OutputError
 from SlicerLIMNet.evaluation.demo import DemoResult
 from SlicerLIMNet.evaluation.plots import Curves, dice_plot
 from SlicerLIMNet.evaluation.report import heading, page, paragraph, picture, table
 from SlicerLIMNet.evaluation.slice_pictures import (
+    COLOURS,
     ObjectRun,
     overview_picture,
     rounds_picture,
     spoken,
 )
-from SlicerLIMNet.io.labelmaps import write_segmentations
-from SlicerLIMNet.io.state_files import write_aside
+from SlicerLIMNet.io.labelmaps import write_segments
+from SlicerLIMNet.io.segments import Segment
+from SlicerLIMNet.io.write_aside import write_aside
 
 PAGE_NAME = "index.html"
 
@@ -81,8 +86,7 @@ def write_demo(result: DemoResult, folder: Path, facts: Mapping[str, str]) -> Pa
     }
     for name, png in pictures.items():
         _write(folder / name, png)
-    masks = {organ.name: organ.with_fusion[-1].mask for organ in result.organs}
-    write_segmentations(folder / "organs.seg.nrrd", masks, result.source.volume)
+    write_segments(folder / "organs.seg.nrrd", _segments(result), result.source.volume)
     summary = json.dumps(result.summary(), indent=1, ensure_ascii=False) + "\n"
     _write(folder / "summary.json", summary.encode("utf-8"))
     _write(folder / PAGE_NAME, _page(result, pictures, facts).encode("utf-8"))
@@ -101,12 +105,20 @@ def _page(result: DemoResult, pictures: Mapping[str, bytes], facts: Mapping[str,
         picture(pictures["rounds.png"], _ROUNDS),
         heading("With and without fusion"),
         picture(pictures["dice.png"], _CURVES),
-        table(header, rows, strong),
+        table(header, [[spoken(row[0]), *row[1:]] for row in rows], strong),
         heading("About this run"),
-        table(["", ""], [[name, value] for name, value in facts.items()]),
+        table(["what", "value"], [[name, value] for name, value in facts.items()]),
         paragraph(result.source.credit, is_faint=True),
     ]
     return page(_TITLE, parts)
+
+
+def _segments(result: DemoResult) -> list[Segment]:
+    """Return the last results with fusion, in the colours of the pictures."""
+    return [
+        Segment(organ.name, organ.with_fusion[-1].mask, to_rgb(colour))
+        for organ, colour in zip(result.organs, cycle(COLOURS), strict=False)
+    ]
 
 
 def _organ_curves(result: DemoResult) -> list[Curves]:

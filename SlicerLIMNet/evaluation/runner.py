@@ -27,7 +27,7 @@ from SlicerLIMNet.evaluation.robot_rounds import (
 from SlicerLIMNet.evaluation.robot_user import SEED, RobotUser
 from SlicerLIMNet.io.labelmaps import read_labelmap
 from SlicerLIMNet.io.volumes import read_volume
-from SlicerLIMNet.session.engine import Engine
+from SlicerLIMNet.session.parts import Networks
 from SlicerLIMNet.session.session import Session
 
 BoolArray = npt.NDArray[np.bool_]
@@ -35,7 +35,7 @@ SessionFactory = Callable[[Volume, RoundConfig], ClickedSession]
 ProgressReport = Callable[[Progress], None]
 
 
-def sessions_on(engine: Engine) -> SessionFactory:
+def sessions_on(engine: Networks) -> SessionFactory:
     """Return how to open sessions on an engine, with slices along the first array axis."""
     return lambda volume, config: Session(volume, engine, Plane(axis=0), config)
 

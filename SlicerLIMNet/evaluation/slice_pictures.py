@@ -6,7 +6,8 @@ on top. What is drawn is given in array indices; only the axes of the picture tu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,8 @@ POSITIVE_COLOUR = "#35e06b"
 NEGATIVE_COLOUR = "#ff4136"
 COLOURS = ("#ffb000", "#c79bff", "#2ad4ff", "#4f8cff", "#ff5fa2")
 """Of results, one an object; light enough for a dark image and unlike the clicks."""
+CROP_MARGIN = 1.45
+"""Side of a cropped picture over the extent of the object in it."""
 
 _DISPLAY_DIRECTION_LPS = {0: (0, 0, -1), 1: (0, 1, 0), 2: (1, 0, 0)}
 """Where the indices of z, y, x must grow to, so that rows go down and columns to the right."""
@@ -56,7 +59,7 @@ def overview_picture(
     for axes, plane in zip(panels, planes, strict=True):
         index = _fullest_slice(truths, plane.axis)
         _show_slice(axes, volume, plane, index, window)
-        for run, colour in zip(runs, COLOURS, strict=False):
+        for run, colour in _coloured(runs):
             _outline(axes, plane, index, run.truth, TRUTH_COLOUR, 0.9)
             _outline(axes, plane, index, run.outcomes[-1].mask, colour, 1.8)
         axes.set_title(
@@ -64,7 +67,7 @@ def overview_picture(
         )
     entries = [
         _line(colour, 2.2, f"{spoken(run.name)} {run.outcomes[-1].dice:.3f}")
-        for run, colour in zip(runs, COLOURS, strict=False)
+        for run, colour in _coloured(runs)
     ]
     _legend(figure, [*entries, _line(TRUTH_COLOUR, 1.0, "truth")])
     figure.subplots_adjust(left=0.01, right=0.99, top=0.92, bottom=0.09, wspace=0.03)
@@ -78,7 +81,7 @@ def rounds_picture(
     rounds = max(len(run.outcomes) for run in runs)
     figure = Figure(figsize=(2.35 * rounds + 0.4, 2.35 * len(runs) + 0.9), facecolor=NIGHT)
     grid = figure.subplots(len(runs), rounds, squeeze=False)
-    for cells, run, colour in zip(grid, runs, COLOURS, strict=False):
+    for cells, (run, colour) in zip(grid, _coloured(runs), strict=True):
         for number, axes in enumerate(cells):
             _round_cell(axes, volume, run, number, colour, window)
         cells[0].set_ylabel(spoken(run.name), color=colour, fontsize=13, fontweight="bold")
@@ -107,9 +110,10 @@ def _round_cell(
     _show_slice(axes, volume, plane, index, window)
     _outline(axes, plane, index, run.truth, TRUTH_COLOUR, 0.9)
     _outline(axes, plane, index, outcome.mask, colour, 1.7)
-    clicks = [past.click for past in run.outcomes[: number + 1] if past.click is not None]
-    _draw_clicks(axes, [click for click in clicks if click.slice_index == index])
-    _crop(axes, volume, run.truth)
+    past = [earlier.click for earlier in run.outcomes[: number + 1] if earlier.click is not None]
+    clicks = [click for click in past if click.slice_index == index]
+    _draw_clicks(axes, clicks)
+    _crop(axes, volume, run.truth, clicks)
     note: dict[str, Any] = {
         "fontsize": 11,
         "color": PALE,
@@ -168,12 +172,13 @@ def _draw_clicks(axes: Axes, clicks: Sequence[Click]) -> None:
         )
 
 
-def _crop(axes: Axes, volume: Volume, truth: BoolArray, margin: float = 1.45) -> None:
-    """Limit an axial picture to a square, in mm, round the object's extent over all slices."""
+def _crop(axes: Axes, volume: Volume, truth: BoolArray, clicks: Sequence[Click]) -> None:
+    """Limit a picture to a square, in mm, round the object's extent over all slices and clicks."""
     spacing = np.array(volume.geometry.spacing_zyx_mm[1:])
-    pixels = np.argwhere(truth.any(axis=0))
+    places = [(click.row, click.column) for click in clicks]
+    pixels = np.concatenate([np.argwhere(truth.any(axis=0)), np.reshape(places, (-1, 2))])
     first, last = pixels.min(axis=0), pixels.max(axis=0)
-    half = margin * float(((last - first + 1) * spacing).max()) / 2 / spacing
+    half = CROP_MARGIN * float(((last - first + 1) * spacing).max()) / 2 / spacing
     low, high = (first + last) / 2 - half, (first + last) / 2 + half
     rows, columns = (low[0], high[0]), (low[1], high[1])
     axes.set_ylim(rows if _runs_against_display(volume, 1) else rows[::-1])
@@ -212,6 +217,10 @@ def _legend(figure: Figure, entries: list[Line2D]) -> None:
         labelcolor=PALE,
         fontsize=12,
     )
+
+
+def _coloured(runs: Sequence[ObjectRun]) -> Iterator[tuple[ObjectRun, str]]:
+    return zip(runs, cycle(COLOURS), strict=False)
 
 
 def _line(colour: str, width: float, text: str) -> Line2D:

@@ -7,7 +7,7 @@ import math
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from SlicerLIMNet.errors import VolumeError
@@ -16,6 +16,9 @@ from SlicerLIMNet.io.promise import Promise, check_sizes, check_spacing
 IMAGE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 _LONGEST_TEXT_HEADER = 1 << 20
+# format and place of the sizes, place of the type; then of spacing, start of the voxels, magic word
+_NIFTI_1 = ("8h", 40, 70, "8f", 76, "f", 108, 344)
+_NIFTI_2 = ("8q", 16, 12, "8d", 104, "q", 168, 4)
 _NIFTI_BYTES = {
     2: 1, 4: 2, 8: 4, 16: 4, 32: 8, 64: 8, 128: 3, 256: 1, 512: 2, 768: 4,
     1024: 8, 1280: 8, 1536: 16, 1792: 16, 2048: 32, 2304: 4,
@@ -56,7 +59,7 @@ def _nifti_promise(path: Path) -> Promise:
         header = file.read(540)
     order = "<" if struct.unpack_from("<i", header)[0] in (348, 540) else ">"
     is_second = struct.unpack_from(order + "i", header)[0] == 540
-    layout = ("8q", 16, 12, "8d", 104, "q", 168, 4) if is_second else _NIFTI_1
+    layout = _NIFTI_2 if is_second else _NIFTI_1
     dims, at_dims, at_kind, spacings, at_spacing, starts, at_start, at_magic = layout
     dim = struct.unpack_from(order + dims, header, at_dims)
     spacing_mm = struct.unpack_from(order + spacings, header, at_spacing)
@@ -70,10 +73,6 @@ def _nifti_promise(path: Path) -> Promise:
     return Promise(path, 0, "gzip" if packed else "raw", size)
 
 
-_NIFTI_1 = ("8h", 40, 70, "8f", 76, "f", 108, 344)
-"""Format and place of sizes, place of the type, then spacing, start of the voxels, magic word."""
-
-
 def _nrrd_promise(path: Path) -> Promise:
     lines, end = _text_header(path, is_last=lambda line: line == "")
     if not lines or not lines[0].startswith("NRRD000"):
@@ -83,7 +82,7 @@ def _nrrd_promise(path: Path) -> Promise:
     sizes = [int(size) for size in fields["sizes"].split()]
     check_sizes(path.name, sizes)
     for field in ("spacedirections", "spacings"):
-        check_spacing(path.name, _nrrd_spacing(fields.get(field, "")))
+        check_spacing(path.name, _nrrd_spacing(fields.get(field, ""), len(sizes)))
     size = math.prod(sizes) * _nrrd_voxel(fields["type"])
     skip = int(fields.get("byteskip", "0"))
     if int(fields.get("lineskip", "0")) or skip < -1:
@@ -103,12 +102,13 @@ def _nrrd_voxel(kind: str) -> int:
     return next(size for size, names in _NRRD_BYTES if re.fullmatch(names, kind.lower()))
 
 
-def _nrrd_spacing(text: str) -> list[float]:
-    """Return axis lengths from `(0,0,1) none (1,0,0)`, or spacings from `1 nan 2`."""
+def _nrrd_spacing(text: str, axes: int) -> list[float]:
+    """Return axis lengths from `none (0,0,1) (0,1,0) (1,0,0)`, or spacings from `nan 1 1 2`."""
     vectors = re.findall(r"\(([^)]*)\)", text)
     if vectors:
         return [math.hypot(*(float(part) for part in vector.split(","))) for vector in vectors]
-    return [float(word) for word in text.split() if word.lower() not in ("none", "nan")]
+    words = text.split()  # only the axis of colours has none
+    return [float(word) for word in words if axes <= 3 or word.lower() not in ("none", "nan")]
 
 
 def _meta_promise(path: Path) -> Promise:
@@ -147,9 +147,8 @@ def _is_true(text: str) -> bool:
     return text[:1] in ("T", "t", "1")
 
 
-def _text_header(path: Path, is_last: object) -> tuple[list[str], int]:
+def _text_header(path: Path, is_last: Callable[[str], bool]) -> tuple[list[str], int]:
     """Return the lines of a text header and where the bytes after it begin."""
-    assert callable(is_last)
     lines: list[str] = []
     end = 0
     with path.open("rb") as file:

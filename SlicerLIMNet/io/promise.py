@@ -62,17 +62,14 @@ def check_promise(promise: Promise, name: str) -> None:
     Raises:
         VolumeError: The file is cut short or damaged.
     """
-    stored = promise.data_file.stat().st_size - max(promise.offset, 0)
-    held = stored if promise.encoding == "raw" else 0
-    if promise.encoding != "raw" and promise.size <= stored * _BEST_DEFLATE_RATIO:
+    stored = max(promise.data_file.stat().st_size - max(promise.offset, 0), 0)
+    held = stored if promise.encoding == "raw" else stored * _BEST_DEFLATE_RATIO
+    if promise.encoding != "raw" and promise.size <= held:
         held = _unpacked_size(promise, name)
     if held < promise.size:
         raise VolumeError(
-            f"{name} is cut short: its header promises {promise.size} bytes and the file cannot "
-            f"hold more than {max(held, 0)}; fetch or export it again"
-            if held
-            else f"{name} is cut short: its header promises {promise.size} bytes, far more than "
-            f"the {max(stored, 0)} bytes of the file can hold; fetch or export it again"
+            f"{name} is cut short: its header promises {promise.size} bytes of voxels and the file "
+            f"holds no more than {held}; fetch or export it again"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -12,11 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, paste
+from SlicerLIMNet.imaging.resample import Box, cut, paste
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Shape = tuple[int, int]
+
+SPECK = 0.05  # of the largest part's area: smaller parts of a mask do not move a region
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def choose_region(
         config: How regions are laid.
         in_use: Features are cached for it, so it is worth keeping.
     """
-    box = _union([found for mask in masks if (found := bounding_box(mask)) is not None])
+    box = _union([found for mask in masks if (found := object_box(mask)) is not None])
     if box is None:
         whole = (0, shape[0], 0, shape[1])
         return in_use if in_use is not None else _square(whole, max(shape), shape, config)
@@ -133,6 +136,25 @@ def follow(region: Region, mask_box: Box | None, shape: Shape, config: RegionCon
     while _extent(mask_box) > config.largest_fill * side:
         side *= config.growth
     return _square(mask_box, side, shape, config, at_least=region.side)
+
+
+def object_box(mask: BoolArray) -> Box | None:
+    """Return the box around a mask without its specks; `None` if it is empty.
+
+    A false pixel far away must not widen a region for the rest of the way.
+    """
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    parts = stats[1:]
+    if not len(parts):
+        return None
+    areas = parts[:, cv2.CC_STAT_AREA]
+    left, top, width, height = parts[areas >= SPECK * areas.max(), :4].T
+    return (
+        int(top.min()),
+        int((top + height).max()),
+        int(left.min()),
+        int((left + width).max()),
+    )
 
 
 def resample_between(grid: Tensor, old: Region, new: Region) -> Tensor:

@@ -21,6 +21,7 @@ from SlicerLIMNet.propagation.region import (
     RegionConfig,
     Shape,
     follow,
+    object_box,
     resample_between,
 )
 from SlicerLIMNet.propagation.schedule import Direction, DirectionSchedule
@@ -99,10 +100,10 @@ class Way:
         is_reference = index in self._views.references
         seen = self._pass_through(index) if is_reference else self._segment(index)
         reached = self._reference(index) if is_reference else self._segmented(index, seen)
-        mask_box = _box_of_mask(reached)
-        self._schedule.advance(is_empty=mask_box is None)
+        box = _object_box(reached)
+        self._schedule.advance(is_empty=box is None)
         if self.has_next:
-            self._follow(index, seen, mask_box)
+            self._follow(index, seen, box)
         return reached
 
     def beyond_end(self) -> Iterator[PropagatedSlice]:
@@ -144,9 +145,9 @@ class Way:
             index, self._schedule.direction, kind, probability, box, self._region
         )
 
-    def _follow(self, index: int, seen: Tensor, mask_box: Box | None) -> None:
+    def _follow(self, index: int, seen: Tensor, box: Box | None) -> None:
         """Move the region if the object came near its edge, and see everything anew in it."""
-        old, new = self._region, follow(self._region, mask_box, self._shape, self._regions)
+        old, new = self._region, follow(self._region, box, self._shape, self._regions)
         if new == old:
             return
         hidden = self._tracker.hidden
@@ -159,9 +160,9 @@ class Way:
         self._region = new
 
 
-def _box_of_mask(reached: PropagatedSlice) -> Box | None:
-    """Return the box of the mask in pixels of the slice."""
-    found = bounding_box(reached.probability > 0.5)
+def _object_box(reached: PropagatedSlice) -> Box | None:
+    """Return the box of the object in pixels of the slice."""
+    found = object_box(reached.probability > 0.5) if reached.probability.size else None
     if found is None:
         return None
     top, left = reached.box[0], reached.box[2]

@@ -22,6 +22,7 @@ from SlicerLIMNet.domain.rounds import (
     SliceResult,
 )
 from SlicerLIMNet.domain.volume import Volume
+from SlicerLIMNet.errors import ClickError
 from SlicerLIMNet.session.planes import enter_plane, settle
 
 WindowRange = tuple[float, float]
@@ -70,14 +71,28 @@ class RemoveClick:
 
     click: Click
     """The newest one like this goes."""
-    prompt: Prompt | None
-    """The new prompt mask of the slice; None where it has no prompt any more."""
+    prompt: SparseProbability | None
+    """What the clicks left lead to; None where none is left to be asked again."""
+    zoom: tuple[int, ...] | None
+    """Where the prompt network looked."""
 
     def apply(self, state: ObjectState, volume: Volume) -> ObjectState:
-        """Return the state without the click."""
-        remaining = without_click(state.current, self.click)
-        current = remaining.with_prompt(self.click.slice_index, self.prompt)
-        return replace(state, current=current)
+        """Return the state without the click.
+
+        Without any click of this round left the slice has its prompt from before the round. After
+        the loss of a click of an earlier round the slice counts as clicked in this one.
+        """
+        index, current = self.click.slice_index, state.current
+        removed = find_click(current, self.click)
+        old = current.prompts.get(index)
+        current = replace(current, clicks=tuple(c for c in current.clicks if c is not removed))
+        before = None
+        if removed.round_number > state.rounds:
+            before = old.before if old is not None else None
+        else:
+            current = _clicked_again(current, index, state.rounds + 1)
+        prompt = before if self.prompt is None else Prompt(self.prompt, self.zoom, before)
+        return replace(state, current=current.with_prompt(index, prompt))
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,8 @@ class FinishRound:
     """The slices that it reached, after fusion."""
     region: tuple[float, ...] | None
     """Where the propagation began to look."""
+    cut_after: int | None = None
+    """Slices after which the user stopped it, the start among them; None for a whole round."""
 
     def apply(self, state: ObjectState, volume: Volume) -> ObjectState:
         """Return the state after the round; no click waits any more."""
@@ -153,8 +170,24 @@ def unlocked(current: PlaneState, index: int) -> PlaneState:
     return replace(current, locked=current.locked - {index})
 
 
-def without_click(current: PlaneState, click: Click) -> PlaneState:
-    """Return the plane without the newest click that equals another one."""
-    places = [i for i, placed in enumerate(current.clicks) if placed.click == click]
-    kept = (*current.clicks[: places[-1]], *current.clicks[places[-1] + 1 :])
-    return replace(current, clicks=kept)
+def find_click(current: PlaneState, click: Click) -> PlacedClick:
+    """Return the newest click that equals another one.
+
+    Raises:
+        ClickError: There is none.
+    """
+    for placed in reversed(current.clicks):
+        if placed.click == click:
+            return placed
+    raise ClickError(f"there is no {click} to remove")
+
+
+def _clicked_again(current: PlaneState, index: int, round_number: int) -> PlaneState:
+    """Return the plane with all clicks of a slice in this round."""
+    clicks = tuple(
+        replace(placed, round_number=round_number)
+        if placed.click.slice_index == index
+        else placed
+        for placed in current.clicks
+    )
+    return replace(current, clicks=clicks)

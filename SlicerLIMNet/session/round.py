@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+
+import numpy as np
 
 from SlicerLIMNet.domain.config import PERMANENT, RoundConfig
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.rounds import ObjectState, Origin, Provenance, SliceResult
 from SlicerLIMNet.errors import SessionError
+from SlicerLIMNet.fusion.fuse import keeps_previous, slice_score
 from SlicerLIMNet.session.operations import FinishRound
-from SlicerLIMNet.session.parts import BoolArray, Networks, RegionNumbers, SpreadTask
+from SlicerLIMNet.session.parts import Networks, RegionNumbers, SpreadTask
 from SlicerLIMNet.session.planes import without_overwriting
 from SlicerLIMNet.session.stack import SliceStack
 
@@ -116,17 +119,14 @@ class RoundRun:
         """
         reached = {*self.shown} if partly else {*self.plan.in_range, *self.plan.prompted}
         free = sorted(reached - self._state.current.locked)
-        decided, to_judge = [], []
-        for index in free:
-            candidate = self._candidate(index)
-            needs_judge = self._needs_judge(index, candidate.probability)
-            (to_judge if needs_judge else decided).append(candidate)
-        batches = iter(to_judge)
-        while batch := list(islice(batches, SLICES_AT_ONCE)):
+        candidates = [self._candidate(index) for index in free]
+        to_judge = iter([new for new in candidates if self._needs_judge(new)])
+        results = {new.slice_index: new for new in candidates}
+        while batch := list(islice(to_judge, SLICES_AT_ONCE)):
             check()
-            decided += self._judged(batch)
-        decided.sort(key=lambda result: result.slice_index)
-        return FinishRound(tuple(decided), self._region)
+            results.update((result.slice_index, result) for result in self._judged(batch))
+        cut_after = len(self.shown) if partly else None
+        return FinishRound(tuple(results.values()), self._region, cut_after)
 
     def _task(self) -> SpreadTask:
         masks = {index: kept.mask() for index, kept in self.plan.references.items()}
@@ -161,10 +161,30 @@ class RoundRun:
 
     def _candidate(self, index: int) -> SliceResult:
         """Return what a slice becomes unless its previous mask is better."""
-        empty = SparseProbability.empty(self._state.current.shape[1:])
-        new = self._kept(index) or self.shown.get(index, empty)
+        new = self._kept(index) or self.shown.get(index)
+        if new is None:
+            new = SparseProbability.empty(self._state.current.shape[1:])
         new = without_overwriting(self._state, self._stack.volume, index, new)
         previous = self._state.current.results.get(index)
-        if index in self.plan.prompted and previous is not None and previous.probability == new:
-            return SliceResult(index, new, previous.provenance, certainty(new))
-        return SliceResult(index, new, self._provenance, certainty(new))
+        is_same_prompt = index in self.plan.prompted and previous and previous.probability == new
+        provenance = previous.provenance if previous and is_same_prompt else self._provenance
+        return SliceResult(index, new, provenance, slice_score(new))
+
+    def _needs_judge(self, new: SliceResult) -> bool:
+        """Whether there is a choice: a slice that no round has reached has no previous mask."""
+        previous = self._state.current.results.get(new.slice_index)
+        if not self._config.fusion or previous is None or new.slice_index in self.plan.prompted:
+            return False
+        return not np.array_equal(previous.mask, new.mask)
+
+    def _judged(self, batch: list[SliceResult]) -> Iterator[SliceResult]:
+        """Yield the better of previous and new mask of each slice."""
+        previous = [self._state.current.results[new.slice_index] for new in batch]
+        preferences = self._networks.prefer(
+            [self._stack.image(new.slice_index) for new in batch],
+            [old.mask for old in previous],
+            [new.mask for new in batch],
+        )
+        for old, new, preference in zip(previous, batch, preferences.tolist(), strict=True):
+            chosen = old if keeps_previous(preference) else new
+            yield replace(chosen, score=slice_score(chosen.probability, preference))

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
 from SlicerLIMNet.training.augment import Warp, blur, change_intensity, draw_window
 from SlicerLIMNet.training.defects import defective_mask
+from SlicerLIMNet.training.made_objects import made_sequence
 from SlicerLIMNet.training.pool import Pool, Target
 
 FloatArray = npt.NDArray[np.float32]
@@ -21,6 +22,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 LEAST_PIXELS = 20
 LEAST_SIDE = 24.0
+MADE_SIZE = 160
+"""Pixels of a made slice before its region is cut out."""
 STEP_CHANCES = (0.55, 0.25, 0.12, 0.08)
 """Of one, two, ... slices from one image of a sequence to the next."""
 
@@ -155,9 +158,11 @@ class SequenceSampler:
         return np.stack(images), np.stack(truths)
 
     def _made(self, length: int) -> tuple[FloatArray, BoolArray]:
-        from SlicerLIMNet.training.made_objects import made_sequence
-
-        return made_sequence(self._rng, length, self._size)
+        """Return a made sequence, seen in a region like all others."""
+        images, masks = made_sequence(self._rng, length, MADE_SIZE)
+        box, size = self._draw_region(masks[0]), (self._size, self._size)
+        truths = [cut(mask, box, size) > 0.5 for mask in masks]
+        return np.stack([cut(image, box, size) for image in images]), np.stack(truths)
 
     def _finished(self, images: FloatArray, truths: BoolArray, second_reference: bool) -> Sequence:
         rng = self._rng

@@ -18,12 +18,15 @@ from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
 from SlicerLIMNet.training.augment import Warp, blur, change_intensity, draw_window
 from SlicerLIMNet.training.click_sampling import draw_defect_clicks, draw_initial_clicks
 from SlicerLIMNet.training.defects import defective_mask
+from SlicerLIMNet.training.made_objects import made_slice
 from SlicerLIMNet.training.pool import Pool, Target
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 LEAST_PIXELS = 12
+MADE_SIZE = 144
+"""Pixels of a made slice before a box is cut out."""
 LEAST_SIDE = 12.0
 """Smallest side of a crop in pixels of its slice."""
 
@@ -78,11 +81,6 @@ class PromptSampler:
         """Return one sample; None if the draw held no usable object."""
         rng = self._rng
         source = int(rng.choice(len(self._weights), p=self._weights))
-        if source == 4:
-            from SlicerLIMNet.training.made_objects import made_slice
-
-            image, truth = made_slice(rng, self._size)
-            return self._finished(np.repeat(image[..., None], 3, axis=2), truth)
         found = self._labelled(source)
         if found is None:
             return None
@@ -99,6 +97,8 @@ class PromptSampler:
     def _labelled(self, source: int) -> tuple[FloatArray, BoolArray] | None:
         """Return a slice in 0..1 and one object on it."""
         rng = self._rng
+        if source == 4:
+            return made_slice(rng, MADE_SIZE)
         if source in (0, 2):
             draw = self._pool.draw_real if source == 0 else self._pool.draw_pseudo
             return _slice_of(draw(rng), rng)

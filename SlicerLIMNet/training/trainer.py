@@ -106,7 +106,7 @@ class Trainer:
                     bar.update()
                     now = time.monotonic()
                     self._seconds = before + now - started_at
-                    self._log({"loss": float(loss), **figures})
+                    self._log({"loss": loss.item(), **figures})
                     if now - saved_at > 60 * config.checkpoint_minutes:
                         self._save()
                         saved_at = now

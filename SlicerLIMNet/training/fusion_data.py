@@ -1,0 +1,117 @@
+"""Pairs of masks for the judge: rounds against each other, and against spoiled copies.
+
+Shares, labels and weights are a decision of this project where the paper is silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from SlicerLIMNet.imaging.crops import JudgeCrop, JudgeCropConfig, judge_crop
+from SlicerLIMNet.training.augment import change_intensity
+from SlicerLIMNet.training.defects import defective_mask
+from SlicerLIMNet.training.rollouts import Rollout
+
+BoolArray = npt.NDArray[np.bool_]
+
+LEAST_DIFFERENCE = 0.005
+"""Pairs whose Dice differ by less teach nothing."""
+SOFTNESS = 0.02
+"""Difference of Dice at which the target is 0.73."""
+PAIR_CHANCES = (0.5, 0.15, 0.15, 0.1, 0.1)
+"""Neighbouring rounds, rounds further apart, a round and its defect, truth and its defect, two
+defects."""
+
+
+@dataclass(frozen=True)
+class JudgedPair:
+    """One crop with two masks, and what the judge should say."""
+
+    crop: JudgeCrop
+    target: float
+    """Probability that mask A is better, clipped to 0.02..0.98."""
+    weight: float
+    """0.25 to 1, growing with the difference."""
+    difference: float
+    """Dice of A minus Dice of B."""
+
+
+class PairSampler:
+    """Draws pairs for ever; all chance comes from one generator."""
+
+    def __init__(self, made: list[Rollout], crop: JudgeCropConfig, seed: int) -> None:
+        self._rollouts = made
+        self._crop = crop
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self._usable = [_usable_slices(rollout) for rollout in made]
+
+    def draw(self) -> JudgedPair:
+        """Return one pair whose masks differ in quality."""
+        while True:
+            number = int(self._rng.integers(len(self._rollouts)))
+            if not len(self._usable[number]):
+                continue
+            index = int(self._rng.choice(self._usable[number]))
+            rollout = self._rollouts[number]
+            pair = self._draw_masks(rollout, index)
+            if pair is None:
+                continue
+            truth = rollout.truth[index]
+            difference = slice_dice(pair[0], truth) - slice_dice(pair[1], truth)
+            if abs(difference) >= LEAST_DIFFERENCE and self._accepts(difference):
+                return self._finished(rollout.images[index], pair[0], pair[1], difference)
+
+    def _draw_masks(self, rollout: Rollout, index: int) -> tuple[BoolArray, BoolArray] | None:
+        rng, masks, truth = self._rng, rollout.masks[:, index], rollout.truth[index]
+        kind = int(rng.choice(len(PAIR_CHANCES), p=PAIR_CHANCES))
+        if kind < 2:
+            if len(masks) < 2:
+                return None
+            first = int(rng.integers(len(masks) - 1))
+            second = first + 1 if kind == 0 else int(rng.integers(first + 1, len(masks)))
+            return masks[first], masks[second]
+        base = masks[int(rng.integers(len(masks)))] if kind == 2 else truth
+        if np.count_nonzero(base) < 12:
+            return None
+        defect = defective_mask(base, rng)
+        return (defect, defective_mask(base, rng)) if kind == 4 else (base, defect)
+
+    def _accepts(self, difference: float) -> bool:
+        """Small differences are common in rollouts: thin them out."""
+        size = abs(difference)
+        chance = 0.35 if size < 0.02 else 0.7 if size < 0.1 else 1.0
+        return bool(self._rng.random() < chance)
+
+    def _finished(
+        self, image: npt.NDArray[np.uint8], mask_a: BoolArray, mask_b: BoolArray, difference: float
+    ) -> JudgedPair:
+        rng = self._rng
+        if rng.random() < 0.5:
+            mask_a, mask_b, difference = mask_b, mask_a, -difference
+        picture = change_intensity(image.astype(np.float32) / 255, rng)
+        crop = JudgeCrop(*_turned(judge_crop(picture, mask_a, mask_b, self._crop), rng))
+        target = float(np.clip(1 / (1 + np.exp(-difference / SOFTNESS)), 0.02, 0.98))
+        weight = 0.25 + 0.75 * min(1.0, abs(difference) / 0.1)
+        return JudgedPair(crop, target, weight, difference)
+
+
+def slice_dice(mask: BoolArray, truth: BoolArray) -> float:
+    """Return the Dice of a slice: 1 if both are empty, 0 if one is."""
+    total = np.count_nonzero(mask) + np.count_nonzero(truth)
+    return 2 * np.count_nonzero(mask & truth) / total if total else 1.0
+
+
+def _usable_slices(rollout: Rollout) -> npt.NDArray[np.int64]:
+    """Slices on which the truth or any round has something."""
+    present = rollout.truth.any(axis=(1, 2)) | rollout.masks.any(axis=(0, 2, 3))
+    return np.flatnonzero(present)
+
+
+def _turned(crop: JudgeCrop, rng: np.random.Generator) -> list[npt.NDArray[np.generic]]:
+    """Flip and turn image and masks alike."""
+    turns, flips = int(rng.integers(4)), int(rng.integers(2))
+    arrays = [np.rot90(array, turns) for array in crop]
+    return [np.ascontiguousarray(array[::-1] if flips else array) for array in arrays]

@@ -1,0 +1,139 @@
+"""Rollouts: what rounds of the real session make of training volumes, kept for the judge to learn.
+
+The robot user clicks as in evaluation, fusion is off, so that good and bad rounds both happen.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from SlicerLIMNet.domain.config import RoundConfig
+from SlicerLIMNet.domain.geometry import Geometry
+from SlicerLIMNet.domain.plane import Plane
+from SlicerLIMNet.domain.volume import Volume
+from SlicerLIMNet.evaluation.robot_rounds import run_rounds
+from SlicerLIMNet.evaluation.robot_user import RobotUser
+from SlicerLIMNet.io.npz_files import write_npz
+from SlicerLIMNet.session.engine import Engine
+from SlicerLIMNet.session.session import Session
+from SlicerLIMNet.training.pool import LabelledVolume, Pool, Target
+
+log = logging.getLogger(__name__)
+
+BoolArray = npt.NDArray[np.bool_]
+
+IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The rounds of one object.
+
+    Shapes: images [z, y, x] bytes, windowed; truth [z, y, x]; masks [round, z, y, x].
+    """
+
+    images: npt.NDArray[np.uint8]
+    truth: BoolArray
+    masks: BoolArray
+
+
+@dataclass(frozen=True)
+class RolloutConfig:
+    """How rollouts are made."""
+
+    rounds: int = 6
+    """Clicks an object."""
+    jitter_pixels: float = 2.0
+    """Clicks move by up to this distance within the error."""
+    most_per_group: int = 16
+    """Objects of an anatomy that are rolled out."""
+
+
+def rollouts(pool: Pool, folder: Path, config: RolloutConfig, device: str) -> list[Rollout]:
+    """Return the rollouts of a pool's real targets, made where the folder does not have them.
+
+    Args:
+        pool: Its real targets are rolled out, evenly over volumes.
+        folder: Of files named after volume and label; made if missing.
+        config: How.
+        device: Of the engine, which uses the shipped weights.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = list(_chosen(pool, config.most_per_group))
+    engine: Engine | None = None
+    for target in tqdm(targets, desc="rollouts", unit="object"):
+        path = folder / _file_name(target)
+        if path.is_file():
+            continue
+        engine = engine or Engine("light", device=device)
+        made = roll_out(target, engine, config)
+        packed = {
+            "images": made.images,
+            "truth": np.packbits(made.truth),
+            "masks": np.packbits(made.masks),
+            "shape": np.array(made.masks.shape),
+        }
+        write_npz(path, packed)
+    return [read_rollout(folder / _file_name(target)) for target in targets]
+
+
+def roll_out(target: Target, engine: Engine, config: RolloutConfig) -> Rollout:
+    """Return the rounds of one object, each the previous one's result corrected by one click."""
+    volume = as_volume(target.volume)
+    truth = target.volume.labels == target.value
+    session = Session(volume, engine, Plane(0), RoundConfig(fusion=False))
+    robot = RobotUser(truth, volume.geometry.spacing_zyx_mm, jitter_pixels=config.jitter_pixels)
+    masks = [outcome.mask for outcome in run_rounds(session, truth, robot, config.rounds)]
+    images = np.stack([session.stack.image(i) for i in range(len(truth))])
+    return Rollout(np.round(images * 255).astype(np.uint8), truth, np.stack(masks))
+
+
+def read_rollout(path: Path) -> Rollout:
+    """Return a rollout from its file."""
+    with np.load(path) as data:
+        shape = tuple(int(n) for n in data["shape"])
+        voxels = int(np.prod(shape[1:]))
+        truth = np.unpackbits(data["truth"], count=voxels).astype(bool).reshape(shape[1:])
+        masks = np.unpackbits(data["masks"], count=shape[0] * voxels).astype(bool)
+        return Rollout(data["images"], truth, masks.reshape(shape))
+
+
+def as_volume(volume: LabelledVolume) -> Volume:
+    """Return a volume of the pool with its original intensities, as the engine would read it."""
+    low, high = volume.window
+    geometry = Geometry(volume.voxels.shape, volume.spacing_zyx_mm, (0.0, 0.0, 0.0), IDENTITY)
+    voxels = (volume.voxels.astype(np.float32) / 255 * (high - low) + low).astype(np.float32)
+    return Volume(voxels, geometry, volume.modality, volume.name)
+
+
+def _chosen(pool: Pool, most: int) -> Iterator[Target]:
+    for targets in pool.real.values():
+        usable = [target for target in targets if len(target.slices[0]) >= 3]
+        step = max(1, len(usable) // most)
+        yield from usable[::step][:most]
+
+
+def _file_name(target: Target) -> str:
+    return re.sub(r"[^\w-]", "_", f"{target.volume.name}-{target.value}") + ".npz"
+
+
+def describe(made: list[Rollout]) -> str:
+    """Return a line for the log: objects, and mean Dice a round."""
+    scores = [[_dice(mask, rollout.truth) for mask in rollout.masks] for rollout in made]
+    means: list[Any] = np.round(np.mean(scores, axis=0), 3).tolist()
+    return f"{len(made)} objects, mean Dice a round {json.dumps(means)}"
+
+
+def _dice(mask: BoolArray, truth: BoolArray) -> float:
+    total = np.count_nonzero(mask) + np.count_nonzero(truth)
+    return 2 * np.count_nonzero(mask & truth) / total if total else 1.0
