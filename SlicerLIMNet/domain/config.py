@@ -64,6 +64,19 @@ class RoundConfig:
         return cls(**options)
 
 
+def _check_range(value: object) -> None:
+    if value in (UNTIL_END, WHOLE) and isinstance(value, str):
+        return
+    if not _is_whole(value) or int(value) < 0:  # type: ignore[call-overload]
+        raise ConfigError(
+            f"a range is {UNTIL_END}, {WHOLE} or a number of slices each way, not {value!r:.50}"
+        )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Preset:
     """A set of three networks and the defaults that belong to them."""
@@ -110,16 +123,3 @@ def preset_by_name(name: str) -> Preset:
     if name not in PRESETS:
         raise ConfigError(f"unknown preset {name!r:.50}; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]
-
-
-def _check_range(value: object) -> None:
-    if value in (UNTIL_END, WHOLE) and isinstance(value, str):
-        return
-    if not _is_whole(value) or int(value) < 0:  # type: ignore[call-overload]
-        raise ConfigError(
-            f"a range is {UNTIL_END}, {WHOLE} or a number of slices each way, not {value!r:.50}"
-        )
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -19,6 +19,7 @@ Matrix = tuple[Triple, Triple, Triple]
 IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 _SMALLEST_DETERMINANT = 1e-6  # of unit columns: below this, two axes are one
+_FARTHEST_INDEX = 2**53  # far outside any volume; beyond it a cast would wrap around
 _LONGEST_AXIS_ERROR = 1e-3  # how far a direction column may be from unit length
 
 
@@ -133,7 +134,8 @@ def flip_lps_ras(points: npt.ArrayLike) -> Points:
 
 def nearest_index(points: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Return the whole index nearest to each fractional one; halves go up, below zero too."""
-    return np.floor(np.asarray(points, np.float64) + 0.5).astype(np.int64)
+    nearest = np.floor(np.asarray(points, np.float64) + 0.5)
+    return np.clip(nearest, -_FARTHEST_INDEX, _FARTHEST_INDEX).astype(np.int64)
 
 
 def triple(values: object, what: str) -> Triple:

@@ -158,7 +158,7 @@ class LeftPlane:
 
 @dataclass(frozen=True)
 class FusedBase:
-    """The fused volume from before an oblique plane, which does not reach or restore every voxel."""
+    """The fused volume from before an oblique plane, whose slices do not hold every voxel."""
 
     volume: Mapping[int, SparseProbability]
     """Slices along array axis 0."""

@@ -33,7 +33,7 @@ def bounding_box(mask: npt.NDArray[np.bool_]) -> Box | None:
 
 
 def cut(image: npt.NDArray[Any], box: Box, size: tuple[int, int]) -> FloatArray:
-    """Return a box of an image resampled to a size, averaged where it shrinks.
+    """Return a box of an image resampled to a size: averaged if it shrinks, linear if it grows.
 
     Args:
         image: (H, W) or (H, W, 3), numbers or bool.
@@ -44,23 +44,18 @@ def cut(image: npt.NDArray[Any], box: Box, size: tuple[int, int]) -> FloatArray:
         The size, and 3 channels if the image has them.
     """
     patch = _padded(np.asarray(image), box).astype(np.float32)
-    shrinks = patch.shape[0] > size[0] or patch.shape[1] > size[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(patch, (size[1], size[0]), interpolation=how), np.float32)
+    return _resized(patch, size)
 
 
 def paste(answer: FloatArray, box: Box, shape: tuple[int, int]) -> FloatArray:
     """Return an answer for a box as a map of the whole slice, 0 outside the box.
 
     Args:
-        answer: Any size; linear resampling, averaged where it shrinks.
+        answer: Any size; averaged if it shrinks, linear if it grows.
         box: In pixels of the slice.
         shape: (H, W) of the slice.
     """
-    rows, columns = box[1] - box[0], box[3] - box[2]
-    shrinks = answer.shape[0] > rows or answer.shape[1] > columns
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    patch = cv2.resize(answer, (columns, rows), interpolation=how)
+    patch = _resized(answer, (box[1] - box[0], box[3] - box[2]))
     whole = np.zeros(shape, np.float32)
     inside, source = _overlap(box, shape)
     whole[inside] = patch[source]
@@ -76,6 +71,16 @@ def to_box(
         ((row - box[0] + 0.5) * scale[0] - 0.5, (column - box[2] + 0.5) * scale[1] - 0.5)
         for row, column in points
     ]
+
+
+def _resized(patch: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Each axis by itself: the area rule of OpenCV only holds while no axis grows."""
+    rows, columns = min(patch.shape[0], size[0]), min(patch.shape[1], size[1])
+    for shape, how in (((rows, columns), cv2.INTER_AREA), (size, cv2.INTER_LINEAR)):
+        if patch.shape[:2] != shape:
+            resized = cv2.resize(patch, (shape[1], shape[0]), interpolation=how)
+            patch = np.asarray(resized, np.float32)
+    return patch
 
 
 def _padded(image: npt.NDArray[Any], box: Box) -> npt.NDArray[Any]:

@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 _NOT_IMAGES = ("SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "PR", "KO", "REG", "DOC", "FID")
 _UNEVEN_WARNING, _UNEVEN_ERROR = 0.01, 0.1  # of the slice distance
+_SAME_PLACE_MM = 1e-3
 _LARGEST_DRIFT = 0.5  # of a pixel: beyond it, a tilted gantry
 _LARGEST_PACKED_FILE = 1 << 31
 _RAW_SYNTAXES = (b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.2")
@@ -172,9 +173,9 @@ def _check_positions(headers: list[_SliceHeader], name: str) -> None:
     row, column = np.reshape(headers[0].orientation, (2, 3))
     normal = np.cross(row, column)
     positions = np.array([header.position_lps for header in headers])
-    steps_mm = np.diff(positions @ normal)
+    steps_mm = np.diff(np.sort(positions @ normal))
     typical_mm = float(np.median(steps_mm))
-    if np.abs(steps_mm).min() < 1e-3 * max(abs(typical_mm), 1e-3) or typical_mm == 0:
+    if steps_mm.min() < _SAME_PLACE_MM:
         raise VolumeError(
             f"the series {name!r} holds several images at the same place (time points, echoes?); "
             "expected one image a slice"

@@ -16,9 +16,8 @@ from SlicerLIMNet.io.promise import Promise, check_sizes, check_spacing
 IMAGE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 _LONGEST_TEXT_HEADER = 1 << 20
-# format and place of the sizes, place of the type; then of spacing, start of the voxels, magic word
-_NIFTI_1 = ("8h", 40, 70, "8f", 76, "f", 108, 344)
-_NIFTI_2 = ("8q", 16, 12, "8d", 104, "q", 168, 4)
+_NIFTI_HEADER = 348
+_NIFTI_REAL = {16: "f4", 64: "f8"}
 _NIFTI_BYTES = {
     2: 1, 4: 2, 8: 4, 16: 4, 32: 8, 64: 8, 128: 3, 256: 1, 512: 2, 768: 4,
     1024: 8, 1280: 8, 1536: 16, 1792: 16, 2048: 32, 2304: 4,
@@ -56,21 +55,21 @@ def read_promise(path: Path) -> Promise:
 def _nifti_promise(path: Path) -> Promise:
     packed = path.name.lower().endswith(".gz")
     with gzip.open(path) if packed else path.open("rb") as file:
-        header = file.read(540)
-    order = "<" if struct.unpack_from("<i", header)[0] in (348, 540) else ">"
-    is_second = struct.unpack_from(order + "i", header)[0] == 540
-    layout = _NIFTI_2 if is_second else _NIFTI_1
-    dims, at_dims, at_kind, spacings, at_spacing, starts, at_start, at_magic = layout
-    dim = struct.unpack_from(order + dims, header, at_dims)
-    spacing_mm = struct.unpack_from(order + spacings, header, at_spacing)
-    if header[at_magic : at_magic + 3] not in (b"n+1", b"n+2") or not 1 <= dim[0] <= 7:
-        raise VolumeError(f"{path.name} is no NIfTI image in one file, or its header is damaged")
-    check_sizes(path.name, dim[1 : dim[0] + 1])
-    check_spacing(path.name, spacing_mm[1 : min(dim[0], 3) + 1])
-    voxel = _NIFTI_BYTES[struct.unpack_from(order + "h", header, at_kind)[0]]
-    start = int(struct.unpack_from(order + starts, header, at_start)[0])
-    size = start + math.prod(dim[1 : dim[0] + 1]) * voxel
-    return Promise(path, 0, "gzip" if packed else "raw", size)
+        header = file.read(_NIFTI_HEADER)
+    order = "<" if struct.unpack_from("<i", header)[0] == _NIFTI_HEADER else ">"
+    if header[344:347] != b"n+1" or struct.unpack_from(order + "i", header)[0] != _NIFTI_HEADER:
+        raise VolumeError(
+            f"{path.name} is no NIfTI-1 image in one file, or its header is damaged; save it as one"
+        )
+    dim = struct.unpack_from(order + "8h", header, 40)
+    sizes = dim[1 : dim[0] + 1] if 1 <= dim[0] <= 7 else ()
+    check_sizes(path.name, sizes)
+    check_spacing(path.name, struct.unpack_from(order + "8f", header, 76)[1 : min(dim[0], 3) + 1])
+    kind = struct.unpack_from(order + "h", header, 70)[0]
+    skip = int(struct.unpack_from(order + "f", header, 108)[0])
+    size = math.prod(sizes) * _NIFTI_BYTES[kind]
+    real_type = order + _NIFTI_REAL[kind] if kind in _NIFTI_REAL else ""
+    return Promise(path, "gzip" if packed else "raw", 0, max(skip, 0), size, real_type)
 
 
 def _nrrd_promise(path: Path) -> Promise:
@@ -94,8 +93,8 @@ def _nrrd_promise(path: Path) -> Promise:
     if "datafile" in fields:
         data_file, start = _beside(path, fields["datafile"]), 0
     if encoding == "raw":
-        return Promise(data_file, -1 if skip < 0 else start + skip, "raw", size)
-    return Promise(data_file, start, "gzip", size + max(skip, 0))
+        return Promise(data_file, "raw", -1 if skip < 0 else start + skip, 0, size)
+    return Promise(data_file, "gzip", start, max(skip, 0), size)
 
 
 def _nrrd_voxel(kind: str) -> int:
@@ -129,9 +128,9 @@ def _meta_promise(path: Path) -> Promise:
     if not _is_true(fields.get("BinaryData", "True")):
         raise VolumeError(f"{path.name} keeps its voxels as text; save it as binary")
     if _is_true(fields.get("CompressedData", "False")):
-        return Promise(data_file, start, "zlib", size)
+        return Promise(data_file, "zlib", start, 0, size)
     skip = int(fields.get("HeaderSize", "0"))
-    return Promise(data_file, -1 if skip < 0 else start + skip, "raw", size)
+    return Promise(data_file, "raw", -1 if skip < 0 else start + skip, 0, size)
 
 
 def _meta_voxel(kind: str) -> int:

@@ -120,6 +120,13 @@ def _write_labelmap(path: Path, segments: Sequence[Segment], geometry: Geometry)
         try:
             with complaints("it was refused"):
                 sitk.WriteImage(image, str(aside), useCompression=path.suffix != ".nii")
-            check_promise(read_promise(aside), aside.name)  # ITK may say nothing of a full disk
+            _check_written(aside, geometry)
         except VolumeError as error:
             raise OutputError(f"{path} could not be written: {error}") from error
+
+
+def _check_written(path: Path, geometry: Geometry) -> None:
+    """ITK may say nothing of a full disk, nor of a grid that a format cannot hold."""
+    check_promise(read_promise(path), path.name)
+    if not to_array(read_image(path))[1].is_close(geometry):
+        raise VolumeError("its format cannot hold the grid of the volume; write .seg.nrrd")

@@ -10,12 +10,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
 
 from SlicerLIMNet.errors import VolumeError
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 18  # a multiple of every voxel's size
 _BEST_DEFLATE_RATIO = 1032  # no deflate stream unpacks to more per byte
 _WINDOW_BITS = {"gzip": 31, "zlib": 15}
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,16 @@ class Promise:
 
     data_file: Path
     """The file itself, or the one that it names beside it."""
-    offset: int
-    """Bytes of that file before the stored stream; -1 where the voxels are its end."""
     encoding: str
     """`raw`, `gzip` or `zlib`."""
+    offset: int
+    """Bytes of that file before the stored stream; -1 where the voxels are its end."""
+    skip: int
+    """Bytes of the unpacked stream before the voxels."""
     size: int
-    """Bytes of the unpacked stream up to the end of the voxels."""
+    """Bytes of the voxels."""
+    real_type: str = ""
+    """numpy's name of real voxels, where the reader would turn NaN into zeros unseen."""
 
 
 def check_sizes(name: str, sizes: Sequence[int]) -> None:
@@ -60,12 +68,13 @@ def check_promise(promise: Promise, name: str) -> None:
     A packed stream is unpacked once, piece by piece, which also proves its checksum.
 
     Raises:
-        VolumeError: The file is cut short or damaged.
+        VolumeError: The file is cut short or damaged, or holds NaN where the reader would hide it.
     """
     stored = max(promise.data_file.stat().st_size - max(promise.offset, 0), 0)
     held = stored if promise.encoding == "raw" else stored * _BEST_DEFLATE_RATIO
-    if promise.encoding != "raw" and promise.size <= held:
-        held = _unpacked_size(promise, name)
+    held = max(held - promise.skip, 0)
+    if promise.size <= held and (promise.encoding != "raw" or promise.real_type):
+        held = _held_size(promise, name)
     if held < promise.size:
         raise VolumeError(
             f"{name} is cut short: its header promises {promise.size} bytes of voxels and the file "
@@ -73,29 +82,51 @@ def check_promise(promise: Promise, name: str) -> None:
         )
 
 
-def _unpacked_size(promise: Promise, name: str) -> int:
-    """Return how many bytes a stream unpacks to, counted up to a little more than promised."""
-    unpacked = 0
+def _held_size(promise: Promise, name: str) -> int:
+    """Return how many bytes of voxels a stream holds, counted to a little more than promised."""
+    held = 0
     try:
-        for piece in _unpack(promise.data_file, promise.offset, _WINDOW_BITS[promise.encoding]):
-            unpacked += piece
-            if unpacked > promise.size + _CHUNK:
-                break
+        with promise.data_file.open("rb") as file:
+            file.seek(max(promise.offset, 0))
+            for piece in _pieces(file, promise):
+                if promise.real_type:
+                    _check_finite(piece[: max(promise.size - held, 0)], promise.real_type, name)
+                held += len(piece)
+                if held > promise.size + _CHUNK:
+                    break
     except zlib.error as error:
         raise VolumeError(f"{name} is damaged: its packed voxels cannot be unpacked") from error
-    return unpacked
+    return held
 
 
-def _unpack(path: Path, offset: int, window_bits: int) -> Iterator[int]:
-    """Yield the sizes of the pieces that a file unpacks to; a cut stream simply ends."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        engine = zlib.decompressobj(window_bits)
-        packed = file.read(_CHUNK)
-        while packed:
-            yield len(engine.decompress(packed, _CHUNK))
-            packed = engine.unconsumed_tail or engine.unused_data or file.read(_CHUNK)
-            if engine.eof:
-                if window_bits == _WINDOW_BITS["zlib"] or packed[:2] != b"\x1f\x8b":
-                    return  # what follows the stream is not ours
-                engine = zlib.decompressobj(window_bits)  # a file may join several gzip streams
+def _pieces(file: BinaryIO, promise: Promise) -> Iterator[bytes]:
+    """Yield the voxels of a stream in pieces of one size and the rest; a cut stream just ends."""
+    waiting, to_skip = b"", promise.skip
+    for part in _unpacked(file, promise.encoding):
+        waiting += part[to_skip:]
+        to_skip = max(to_skip - len(part), 0)
+        if len(waiting) >= _CHUNK:
+            yield waiting[:_CHUNK]
+            waiting = waiting[_CHUNK:]
+    yield waiting
+
+
+def _unpacked(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    if encoding == "raw":
+        yield from iter(lambda: file.read(_CHUNK), b"")
+        return
+    engine = zlib.decompressobj(_WINDOW_BITS[encoding])
+    packed = file.read(_CHUNK)
+    while packed:
+        yield engine.decompress(packed, _CHUNK)
+        packed = engine.unconsumed_tail or engine.unused_data or file.read(_CHUNK)
+        if engine.eof:
+            if encoding == "zlib" or packed[:2] != _GZIP_MAGIC:
+                return  # what follows the stream is not ours
+            engine = zlib.decompressobj(_WINDOW_BITS[encoding])  # several gzip streams, joined
+
+
+def _check_finite(piece: bytes, real_type: str, name: str) -> None:
+    whole = len(piece) // np.dtype(real_type).itemsize
+    if not np.isfinite(np.frombuffer(piece, real_type, whole)).all():
+        raise VolumeError(f"{name} holds NaN or infinite voxels; replace them by numbers first")

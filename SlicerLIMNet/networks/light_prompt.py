@@ -100,7 +100,7 @@ def _maps_of_sign(image: Tensor, clicks: Tensor) -> tuple[Tensor, Tensor]:
     valid = clicks[..., :2].amax(dim=2) >= 0
     rows = torch.arange(height, device=image.device)[None, :, None]
     columns = torch.arange(width, device=image.device)[None, None, :]
-    distance = image.new_full((len(image), height, width), 1e6)
+    distance = torch.full((len(image), height, width), 1e6, device=image.device)  # beyond float16
     gap = torch.full_like(distance, 10.0)
     for k in torch.nonzero(valid.any(dim=0)).flatten().tolist():
         void = ~valid[:, k, None, None]

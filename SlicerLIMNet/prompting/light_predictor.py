@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.imaging.error_clicks import PixelClick
 from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, paste, square_box, to_box
 from SlicerLIMNet.networks.prompt_interface import PromptNetwork
@@ -26,7 +27,11 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class LightPredictorConfig:
-    """How slices are shown to the network."""
+    """How slices are shown to the network.
+
+    Raises:
+        ConfigError: A number is out of range.
+    """
 
     size: int = 128
     """Pixels of the network's square input; a multiple of 32."""
@@ -38,6 +43,17 @@ class LightPredictorConfig:
     """Side of the box around a mask, as a multiple of the mask's extent."""
     overlap: float = 0.5
     """The box in use stays while its overlap with the wanted one is at least this."""
+
+    def __post_init__(self) -> None:
+        if self.size < 32 or self.size % 32:
+            raise ConfigError(f"prompt input size is {self.size}; give a multiple of 32")
+        if self.windows < 1 or self.least_side < 2 or self.expansion < 1:
+            raise ConfigError(
+                f"prompt windows {self.windows}, least_side {self.least_side}, expansion"
+                f" {self.expansion}; give at least 1, 2 and 1"
+            )
+        if not 0 <= self.overlap <= 1:
+            raise ConfigError(f"prompt box overlap is {self.overlap}; give 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -185,10 +201,14 @@ def _stacked(image: FloatArray, previous: FloatArray, box: Box, size: tuple[int,
 
 
 def _points(clicks: Sequence[PixelClick], box: Box, size: tuple[int, int]) -> Tensor:
-    """Return all clicks in pixels of a box; those far outside it do no harm."""
+    """Return the clicks of a box in its pixels, in as many slots of each sign as all clicks need.
+
+    What lies between the centre of an outermost pixel and its edge moves to the centre: in a corner
+    both coordinates would be negative there, which means a void click.
+    """
     places = to_box([(click.row, click.column) for click in clicks], box, size)
     moved = [
-        PixelClick(row, column, click.positive)
+        PixelClick(min(max(row, 0), size[0] - 1), min(max(column, 0), size[1] - 1), click.positive)
         for (row, column), click in zip(places, clicks, strict=True)
         if -1 < row < size[0] and -1 < column < size[1]
     ]
@@ -228,7 +248,7 @@ def _is_cut_off(mask: BoolArray, box: Box) -> bool:
         edges.append(mask[:, box[2]])
     if box[3] < columns:
         edges.append(mask[:, box[3] - 1])
-    return any(np.count_nonzero(edge) >= least for edge in edges)
+    return any(np.count_nonzero(edge) >= min(least, len(edge)) for edge in edges)
 
 
 def _overlap(one: Box, other: Box) -> float:

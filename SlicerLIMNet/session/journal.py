@@ -86,7 +86,9 @@ class Journal:
         """
         name = entry.get("masks")
         if not isinstance(name, str) or not _MASKS.fullmatch(name):
-            raise SessionError(f"the journal names no masks for a {entry.get('op')}, but {name!r:.80}")
+            raise SessionError(
+                f"the journal names no masks for a {entry.get('op')}, but {name!r:.80}"
+            )
         if name not in self._slices and self._folder is not None:
             self._slices[name] = read_slices(self._folder / name, shape)
         return self._slices[name]

@@ -38,6 +38,7 @@ def header_entry(
     info: EngineInfo,
     config: RoundConfig,
     window: tuple[float, float] | None,
+    window_is_given: bool,
 ) -> Entry:
     """Return the first line: everything that results depend on, besides the operations."""
     return {
@@ -51,6 +52,7 @@ def header_entry(
         },
         "plane": plane_to_json(plane),
         "window": window,
+        "window_is_given": window_is_given,
         "seed": config.seed,
         "config": config.to_json(),
     }
@@ -167,9 +169,7 @@ def _round_line(operation: FinishRound) -> Line:
     return entry, {result.slice_index: result.probability for result in operation.results}
 
 
-def _round_operation(
-    entry: Entry, slices: Slices, rows_columns: tuple[int, int]
-) -> FinishRound:
+def _round_operation(entry: Entry, slices: Slices, rows_columns: tuple[int, int]) -> FinishRound:
     empty = SparseProbability.empty(rows_columns)
     parts = zip(entry["slices"], entry["provenance"], entry["scores"], strict=True)
     results = tuple(

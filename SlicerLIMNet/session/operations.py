@@ -31,7 +31,7 @@ WindowRange = tuple[float, float]
 class Operation(Protocol):
     """One undo step."""
 
-    def apply(self, state: ObjectState, volume: Volume) -> ObjectState:
+    def apply(self, state: ObjectState, volume: Volume, /) -> ObjectState:
         """Return the state after it."""
 
 
@@ -76,7 +76,7 @@ class RemoveClick:
     zoom: tuple[int, ...] | None
     """Where the prompt network looked."""
 
-    def apply(self, state: ObjectState, volume: Volume) -> ObjectState:
+    def apply(self, state: ObjectState, _volume: Volume) -> ObjectState:
         """Return the state without the click.
 
         Without any click of this round left the slice has its prompt from before the round. After
@@ -106,7 +106,7 @@ class FinishRound:
     cut_after: int | None = None
     """Slices after which the user stopped it, the start among them; None for a whole round."""
 
-    def apply(self, state: ObjectState, volume: Volume) -> ObjectState:
+    def apply(self, state: ObjectState, _volume: Volume) -> ObjectState:
         """Return the state after the round; no click waits any more."""
         current = replace(state.current.with_results(self.results), region=self.region)
         return replace(state, current=current, rounds=state.rounds + 1)
@@ -133,7 +133,7 @@ class Unlock:
     index: int
     """Slice in the current plane."""
 
-    def apply(self, state: ObjectState, volume: Volume) -> ObjectState:
+    def apply(self, state: ObjectState, _volume: Volume) -> ObjectState:
         """Return the state with the slice unlocked."""
         return replace(state, current=unlocked(state.current, self.index))
 
@@ -147,19 +147,19 @@ class Edit:
     given: bool
     """A mask to start from; otherwise the slices are hand-edited and become locked."""
 
-    def apply(self, state: ObjectState, volume: Volume) -> ObjectState:
+    def apply(self, state: ObjectState, _volume: Volume) -> ObjectState:
         """Return the state with these masks; what the networks made of the slices is dropped."""
         provenance = GIVEN if self.given else EDITED
         results = [SliceResult(i, mask, provenance) for i, mask in self.masks.items()]
         current = state.current.with_results(results)
         prompts = {i: prompt for i, prompt in current.prompts.items() if i not in self.masks}
-        locked = current.locked - set(self.masks) if self.given else current.locked | set(self.masks)
+        locked = (
+            current.locked - set(self.masks) if self.given else current.locked | set(self.masks)
+        )
         return replace(state, current=replace(current, prompts=prompts, locked=frozenset(locked)))
 
 
-def prepare_click(
-    state: ObjectState, plane: AnyPlane, index: int, volume: Volume
-) -> ObjectState:
+def prepare_click(state: ObjectState, plane: AnyPlane, index: int, volume: Volume) -> ObjectState:
     """Return the state that a click finds: in its plane, and its slice not locked."""
     state = enter_plane(state, plane, volume)
     return replace(state, current=unlocked(state.current, index))
@@ -185,9 +185,7 @@ def find_click(current: PlaneState, click: Click) -> PlacedClick:
 def _clicked_again(current: PlaneState, index: int, round_number: int) -> PlaneState:
     """Return the plane with all clicks of a slice in this round."""
     clicks = tuple(
-        replace(placed, round_number=round_number)
-        if placed.click.slice_index == index
-        else placed
+        replace(placed, round_number=round_number) if placed.click.slice_index == index else placed
         for placed in current.clicks
     )
     return replace(current, clicks=clicks)

@@ -57,7 +57,8 @@ class PromptAnswer(NamedTuple):
     """Where it looked; handed back at the next click on the slice."""
 
 
-class SpreadSlice(NamedTuple):
+@dataclass(frozen=True)
+class SpreadSlice:
     """One slice that the propagation reached."""
 
     index: int
@@ -116,9 +117,7 @@ class Networks(Protocol):
             OutOfDeviceMemory: See there.
         """
 
-    def choose_region(
-        self, masks: Sequence[BoolArray], in_use: RegionNumbers
-    ) -> RegionNumbers:
+    def choose_region(self, masks: Sequence[BoolArray], in_use: RegionNumbers) -> RegionNumbers:
         """Return where to look for an object with these masks; None for the whole slice."""
 
     def spread(self, task: SpreadTask, cancel: Callable[[], bool]) -> Iterator[SpreadSlice]:

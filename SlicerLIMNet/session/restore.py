@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from SlicerLIMNet.session.history import History
 from SlicerLIMNet.session.journal import Entry, Journal
 from SlicerLIMNet.session.journal_lines import OPERATIONS, operation_of, plane_shape
 from SlicerLIMNet.session.parts import EngineInfo
+from SlicerLIMNet.session.recorder import engine_of
 
 _WITHOUT_MASKS = ("propagate_begin", "undo", "redo", "option", "plane")
 
@@ -29,7 +30,7 @@ class Restored:
     config: RoundConfig
     """As last chosen."""
     window: tuple[float, float] | None
-    """Given when the session began, or chosen by its first click."""
+    """Given when the session began; None where the first click chooses it."""
     engine: Mapping[str, Any]
     """What the last results depended on, see `EngineInfo`."""
 
@@ -61,7 +62,9 @@ def first_state(volume: Volume, plane: AnyPlane) -> ObjectState:
     return ObjectState(plane, PlaneState(plane_shape(plane, volume)))
 
 
-def differences(header: Entry, engine: Mapping[str, Any], volume: Volume, info: EngineInfo) -> list[str]:
+def differences(
+    header: Entry, engine: Mapping[str, Any], volume: Volume, info: EngineInfo
+) -> list[str]:
     """Return a sentence for whatever is not as it was when the session was made.
 
     Args:
@@ -73,7 +76,9 @@ def differences(header: Entry, engine: Mapping[str, Any], volume: Volume, info: 
     found = []
     stored = header["volume"]
     if stored["sha256"] != volume.sha256:
-        found.append("the session was made on another volume: its stored masks are shown as they are")
+        found.append(
+            "the session was made on another volume: its stored masks are shown as they are"
+        )
     elif not Geometry.from_json(stored).is_close(volume.geometry):
         found.append("the volume lies elsewhere in the patient than when the session was made")
     now = info.to_json()
@@ -91,8 +96,9 @@ class _Fold:
 
     def __init__(self, header: Entry, volume: Volume) -> None:
         self.config = RoundConfig.from_json(header["config"])
-        self.window = None if header["window"] is None else tuple(header["window"])
-        self.engine: Mapping[str, Any] = header
+        low_high = header["window"] if header["window_is_given"] else None
+        self.window = None if low_high is None else (low_high[0], low_high[1])
+        self.engine = engine_of(header)
         self._volume = volume
         self.history = History(first_state(volume, plane_from_json(header["plane"])))
         self._plane: AnyPlane | None = None
@@ -114,7 +120,8 @@ class _Fold:
 
     def _operate(self, entry: Entry, journal: Journal) -> None:
         state = self.history.state
-        plane = self._plane or state.plane
+        moved = self._plane if entry["op"] == "click" else None
+        plane = moved or state.plane
         shape = plane_shape(plane, self._volume)
         slices = journal.slices(entry, shape) if "masks" in entry else {}
         operation = operation_of(entry, plane, self._volume, slices)

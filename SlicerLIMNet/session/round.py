@@ -91,7 +91,7 @@ class RoundRun:
         self.plan = plan_round(state, config)
         self.shown: dict[int, SparseProbability] = {}
         """What `spread` has yielded so far."""
-        self._state = state
+        self.state = state
         self._stack = stack
         self._networks = networks
         self._config = config
@@ -107,8 +107,9 @@ class RoundRun:
         yield self._show(self.plan.start, self.plan.references[self.plan.start])
         if not any(mask.has_foreground for mask in self.plan.references.values()):
             return  # nothing to follow: every slice is empty
-        for index, probability in self._networks.spread(self._task(), cancel):
-            yield self._show(index, self._kept(index) or probability)
+        for found in self._networks.spread(self._task(), cancel):
+            kept = self._kept(found.index)
+            yield self._show(found.index, found.probability if kept is None else kept)
 
     def fuse(self, partly: bool, check: Callable[[], None]) -> FinishRound:
         """Return the outcome of the round.
@@ -118,7 +119,7 @@ class RoundRun:
             check: Called between batches; it may raise to leave.
         """
         reached = {*self.shown} if partly else {*self.plan.in_range, *self.plan.prompted}
-        free = sorted(reached - self._state.current.locked)
+        free = sorted(reached - self.state.current.locked)
         candidates = [self._candidate(index) for index in free]
         to_judge = iter([new for new in candidates if self._needs_judge(new)])
         results = {new.slice_index: new for new in candidates}
@@ -128,11 +129,16 @@ class RoundRun:
         cut_after = len(self.shown) if partly else None
         return FinishRound(tuple(results.values()), self._region, cut_after)
 
+    def corrections(self, outcome: FinishRound) -> Iterator[SliceResult]:
+        """Yield the results that are not what the user was shown while the round ran."""
+        for result in outcome.results:
+            before = self.state.current.result(result.slice_index).probability
+            if self.shown.get(result.slice_index, before) != result.probability:
+                yield result
+
     def _task(self) -> SpreadTask:
         masks = {index: kept.mask() for index, kept in self.plan.references.items()}
-        self._region = self._networks.choose_region(
-            list(masks.values()), self._state.current.region
-        )
+        self._region = self._networks.choose_region(list(masks.values()), self.state.current.region)
         stack = self._stack
         window = (stack.window.low, stack.window.high)
         return SpreadTask(
@@ -151,9 +157,13 @@ class RoundRun:
 
     def _kept(self, index: int) -> SparseProbability | None:
         """Return the mask of a slice that the propagation does not decide on."""
-        if index in self._state.current.locked:
-            return self._state.current.result(index).probability
+        if index in self.state.current.locked:
+            return self.state.current.result(index).probability
         return self.plan.prompted.get(index)
+
+    @property
+    def _empty(self) -> SparseProbability:
+        return SparseProbability.empty(self.state.current.shape[1:])
 
     @property
     def _provenance(self) -> Provenance:
@@ -161,25 +171,24 @@ class RoundRun:
 
     def _candidate(self, index: int) -> SliceResult:
         """Return what a slice becomes unless its previous mask is better."""
-        new = self._kept(index) or self.shown.get(index)
-        if new is None:
-            new = SparseProbability.empty(self._state.current.shape[1:])
-        new = without_overwriting(self._state, self._stack.volume, index, new)
-        previous = self._state.current.results.get(index)
+        kept = self._kept(index)
+        new = self.shown.get(index, self._empty) if kept is None else kept
+        new = without_overwriting(self.state, self._stack.volume, index, new)
+        previous = self.state.current.results.get(index)
         is_same_prompt = index in self.plan.prompted and previous and previous.probability == new
         provenance = previous.provenance if previous and is_same_prompt else self._provenance
         return SliceResult(index, new, provenance, slice_score(new))
 
     def _needs_judge(self, new: SliceResult) -> bool:
         """Whether there is a choice: a slice that no round has reached has no previous mask."""
-        previous = self._state.current.results.get(new.slice_index)
+        previous = self.state.current.results.get(new.slice_index)
         if not self._config.fusion or previous is None or new.slice_index in self.plan.prompted:
             return False
         return not np.array_equal(previous.mask, new.mask)
 
     def _judged(self, batch: list[SliceResult]) -> Iterator[SliceResult]:
         """Yield the better of previous and new mask of each slice."""
-        previous = [self._state.current.results[new.slice_index] for new in batch]
+        previous = [self.state.current.results[new.slice_index] for new in batch]
         preferences = self._networks.prefer(
             [self._stack.image(new.slice_index) for new in batch],
             [old.mask for old in previous],

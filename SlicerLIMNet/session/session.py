@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,19 +12,19 @@ import numpy.typing as npt
 
 from SlicerLIMNet.domain.clicks import AnyClick, Click
 from SlicerLIMNet.domain.config import RoundConfig
-from SlicerLIMNet.domain.masks import FOREGROUND, SparseProbability
+from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.plane import AnyPlane, Plane, default_plane
 from SlicerLIMNet.domain.progress import CancelToken
-from SlicerLIMNet.domain.rounds import ObjectState, SliceResult, SliceUpdate
+from SlicerLIMNet.domain.rounds import SliceResult, SliceUpdate
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import Cancelled, ClickError, DeviceError, SessionError
-from SlicerLIMNet.fusion.fuse import next_slice_to_check
 from SlicerLIMNet.imaging.window import Window, choose_window
 from SlicerLIMNet.session.history import History
-from SlicerLIMNet.session.journal import read_stored
+from SlicerLIMNet.session.journal import Journal, read_stored
 from SlicerLIMNet.session.operations import (
     AddClick,
     Edit,
+    FinishRound,
     Lock,
     Operation,
     RemoveClick,
@@ -32,12 +32,13 @@ from SlicerLIMNet.session.operations import (
     prepare_click,
 )
 from SlicerLIMNet.session.parts import Networks, OutOfDeviceMemory
-from SlicerLIMNet.session.planes import fused_volume, stack_of
+from SlicerLIMNet.session.planes import stack_of
 from SlicerLIMNet.session.prompts import prompt_with, prompt_without
 from SlicerLIMNet.session.recorder import Recorder
 from SlicerLIMNet.session.restore import differences, first_state, restore
 from SlicerLIMNet.session.round import RoundRun
 from SlicerLIMNet.session.stack import SliceStack
+from SlicerLIMNet.session.view import SessionView
 
 BoolArray = npt.NDArray[np.bool_]
 Answer = TypeVar("Answer")
@@ -45,7 +46,7 @@ Answer = TypeVar("Answer")
 _LOG = logging.getLogger(__name__)
 
 
-class Session:
+class Session(SessionView):
     """One object of a volume: clicks, rounds, undo, and a journal that survives a crash.
 
     Every method checks, computes, and changes the state at the end in one step: after an error or
@@ -77,15 +78,13 @@ class Session:
             SessionError: The folder already holds a session.
             OutputError: The folder cannot be made.
         """
-        self.volume = volume
-        self.notices: list[str] = []
-        """Sentences for the user about this session, oldest first."""
+        history = History(first_state(volume, plane or default_plane(volume.geometry)))
+        journal = Journal(None if folder is None else Path(folder))
         self._engine = engine
-        self._config = config or engine.default_config
         self._window = None if window is None else (window.low, window.high)
-        self._history = History(first_state(volume, plane or default_plane(volume.geometry)))
-        self._recorder = Recorder(None if folder is None else Path(folder))
         self._is_running = False
+        config = config or engine.default_config
+        super().__init__(volume, config, history, Recorder(volume, engine, journal))
 
     @classmethod
     def open(cls, path: Path | str, volume: Volume, engine: Networks) -> Session:
@@ -102,93 +101,9 @@ class Session:
         session = cls(volume, engine, config=restored.config)
         session._history = restored.history
         session._window = restored.window
-        session._recorder = Recorder.going_on(journal, restored.engine)
+        session._recorder = Recorder(volume, engine, journal)
         session.notices += differences(journal.entries[0], restored.engine, volume, engine.info)
         return session
-
-    @property
-    def state(self) -> ObjectState:
-        """Everything that undo restores; immutable."""
-        return self._history.state
-
-    @property
-    def plane(self) -> AnyPlane:
-        """The plane of the last click; slices are counted in it."""
-        return self.state.plane
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Slices, rows and columns of the plane."""
-        return self.state.current.shape
-
-    @property
-    def config(self) -> RoundConfig:
-        """How rounds run."""
-        return self._config
-
-    @property
-    def clicks(self) -> tuple[Click, ...]:
-        """The clicks in the plane, oldest first."""
-        return tuple(placed.click for placed in self.state.current.clicks)
-
-    @property
-    def locked(self) -> frozenset[int]:
-        """The locked slices of the plane."""
-        return self.state.current.locked
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is something to undo."""
-        return self._history.can_undo
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is an undo to take back."""
-        return self._history.can_redo
-
-    @property
-    def results(self) -> tuple[SliceResult, ...]:
-        """The fused mask of every slice of the plane, with provenance and score."""
-        return tuple(self.state.current.result(index) for index in range(self.shape[0]))
-
-    @property
-    def folder(self) -> Path | None:
-        """Where the journal is written; None in memory."""
-        return self._recorder.journal.folder
-
-    @property
-    def journal_text(self) -> str:
-        """The lines of the journal, without the masks."""
-        return self._recorder.journal.text
-
-    def fused_mask(self, index: int) -> BoolArray:
-        """Return the mask of a slice after the last round: (rows, columns).
-
-        Raises:
-            SessionError: There is no such slice.
-        """
-        return self.state.current.result(self._slice(index)).mask
-
-    def shown_mask(self, index: int) -> BoolArray:
-        """Return the prompt mask that waits for a round, else the fused mask: (rows, columns).
-
-        Raises:
-            SessionError: There is no such slice.
-        """
-        return self.state.shown(self._slice(index)).mask()
-
-    def probability_volume(self) -> npt.NDArray[np.uint8]:
-        """Return the fused probabilities of all voxels: [z, y, x], 0..255, the mask from 128 on."""
-        return fused_volume(self.state, self.volume)
-
-    def mask_volume(self) -> BoolArray:
-        """Return the fused mask: [z, y, x]."""
-        return self.probability_volume() >= FOREGROUND
-
-    def next_slice_to_check(self) -> int | None:
-        """Return the least certain slice that is neither prompted nor locked; None without any."""
-        current = self.state.current
-        return next_slice_to_check(self.results, skip={*current.prompts, *current.locked})
 
     def add_click(self, click: AnyClick, plane: AnyPlane | None = None) -> SliceUpdate:
         """Add a click and redraw the prompt mask of its slice; other slices wait for `run_round`.
@@ -213,9 +128,7 @@ class Session:
         window = self.state.window or self._window or self._chosen_window(grid, click)
         stack = stack_of(self.volume, plane, window)
         before = prepare_click(self.state, plane, click.slice_index, self.volume)
-        probability, zoom = self._on_device(
-            lambda: prompt_with(before, stack, self._engine, click)
-        )
+        probability, zoom = self._on_device(lambda: prompt_with(before, stack, self._engine, click))
         was_locked = plane == self.plane and click.slice_index in self.locked
         self._commit(AddClick(click, plane, probability, zoom, window))
         return _update(click.slice_index, probability, was_locked)
@@ -228,9 +141,7 @@ class Session:
         """
         self._check_idle()
         stack = self._stack()
-        answer = self._on_device(
-            lambda: prompt_without(self.state, stack, self._engine, click)
-        )
+        answer = self._on_device(lambda: prompt_without(self.state, stack, self._engine, click))
         probability, zoom = answer or (None, None)
         self._commit(RemoveClick(click, probability, zoom))
         return SliceUpdate(click.slice_index, self.shown_mask(click.slice_index))
@@ -312,14 +223,23 @@ class Session:
         masks = self._masks_of(np.asarray(mask, bool), wanted)
         if wanted is None and not given:
             masks = {i: new for i, new in masks.items() if self._differs(i, new)}
+        self.take_masks(masks, given)
+
+    def take_masks(self, masks: Mapping[int, SparseProbability], given: bool) -> None:
+        """Take masks of some slices of the plane from outside, see `set_mask`; none do nothing."""
+        self._check_idle()
         if masks:
-            self._commit(Edit(masks, given))
+            self._commit(Edit({self._slice(index): mask for index, mask in masks.items()}, given))
 
     def configure(self, config: RoundConfig) -> None:
-        """Choose how later rounds run; undo does not touch it."""
+        """Choose how later rounds run; undo does not touch it.
+
+        Raises:
+            OutputError: The journal could not be written; nothing has changed.
+        """
         self._check_idle()
         if config != self._config:
-            self._recorder.option("config", config.to_json())
+            self._recorder.config(config)
             self._config = config
 
     def save(self, path: Path | str) -> None:
@@ -329,19 +249,120 @@ class Session:
             OutputError: It could not be written; an old zip is as it was.
             SessionError: Nothing has happened yet, or the folder already holds a session.
         """
-        self._recorder.journal.save(Path(path))
+        self._recorder.save(Path(path))
 
-    def _run(
-        self, run: RoundRun, cancel: CancelToken, keep_partial: bool
-    ) -> Iterator[SliceResult]:
+    def _run(self, run: RoundRun, cancel: CancelToken, keep_partial: bool) -> Iterator[SliceResult]:
         self._check_idle()
         if self.state is not run.state:
             raise SessionError("the session has changed since run_round was called; call it again")
         self._is_running = True
         try:
-            is_whole = yield from self._spread(run, cancel, keep_partial)
-            check = cancel.raise_if_cancelled if is_whole and not keep_partial else _go_on
-            self._commit(self._on_device(lambda: run.fuse(not is_whole, check)))
+            outcome = yield from self._round(run, cancel, keep_partial)
+            self._commit(outcome)
         finally:
             self._is_running = False
-        yield from run.corrections(self.state)
+        yield from run.corrections(outcome)
+
+    def _round(
+        self, run: RoundRun, cancel: CancelToken, keep_partial: bool
+    ) -> Generator[SliceResult, None, FinishRound]:
+        """Yield new masks, return the outcome; for want of memory the round begins again."""
+        leave = _go_on if keep_partial else cancel.raise_if_cancelled
+        while True:
+            self._recorder.round_begins(run.plan, self._config)
+            try:
+                is_whole = yield from _spread(run, cancel, keep_partial)
+                return run.fuse(not is_whole, leave)
+            except OutOfDeviceMemory as error:
+                self._fall_back(error)
+
+    def _walk(self, name: str, is_possible: bool, walk: Callable[[], None]) -> None:
+        self._check_idle()
+        if is_possible:  # otherwise the history says what is wrong
+            self._recorder.step(name)
+        walk()
+
+    def _on_device(self, work: Callable[[], Answer]) -> Answer:
+        """Return the answer of some work, done smaller or on the CPU if memory runs out."""
+        while True:
+            try:
+                return work()
+            except OutOfDeviceMemory as error:
+                self._fall_back(error)
+
+    def _fall_back(self, error: OutOfDeviceMemory) -> None:
+        if not self._engine.fall_back():
+            raise DeviceError(f"{error}; free memory, or take a smaller range or volume") from error
+        info = self._engine.info
+        notice = f"the device had no memory left; work goes on {info.fallback} on {info.device}"
+        _LOG.warning(notice)
+        self.notices.append(notice)
+
+    def _commit(self, operation: Operation) -> None:
+        """Make an operation happen: applied, written down, and then part of the history."""
+        state = operation.apply(self.state, self.volume)
+        self._recorder.operation(operation, self.state, self._config, self._window)
+        self._history.push(state)  # cannot fail
+
+    def _stack(self) -> SliceStack:
+        return stack_of(self.volume, self.plane, self.state.window)
+
+    def _chosen_window(self, grid: SliceStack, click: Click) -> tuple[float, float]:
+        axis = _window_axis(grid.plane)
+        around = grid.index_zyx(click)
+        window = choose_window(self.volume.array, self.volume.modality, around, axis)
+        return (window.low, window.high)
+
+    def _check_idle(self) -> None:
+        if self._is_running:
+            raise SessionError("a round is running; let it end, or cancel it, first")
+
+    def _masks_of(self, mask: BoolArray, slices: list[int] | None) -> dict[int, SparseProbability]:
+        """Return a mask from outside by slice."""
+        if mask.shape == self.shape[1:] and slices is not None and len(slices) == 1:
+            return {slices[0]: SparseProbability.from_mask(mask)}
+        if mask.shape != self.volume.shape_zyx:
+            raise SessionError(
+                f"the mask has shape {mask.shape}; expected the volume's {self.volume.shape_zyx}, "
+                f"or {self.shape[1:]} for one slice"
+            )
+        found = stack_of(self.volume, self.plane).from_volume(mask.astype(np.uint8) * np.uint8(255))
+        wanted = range(self.shape[0]) if slices is None else slices
+        return {index: SparseProbability.from_mask(found[index].mask()) for index in wanted}
+
+    def _differs(self, index: int, new: SparseProbability) -> bool:
+        return not np.array_equal(new.mask(), self.fused_mask(index))
+
+
+def _spread(
+    run: RoundRun, cancel: CancelToken, keep_partial: bool
+) -> Generator[SliceResult, None, bool]:
+    """Yield new masks; return whether the round came to its end."""
+    try:
+        yield from run.spread(lambda: cancel.is_cancelled)
+    except Cancelled:
+        if keep_partial:
+            return False
+        raise
+    return True
+
+
+def _go_on() -> None:
+    """Never leave."""
+
+
+def _update(index: int, probability: SparseProbability, was_locked: bool) -> SliceUpdate:
+    sentences = []
+    if was_locked:
+        sentences.append(f"slice {index} was locked; the click unlocked it")
+    if not probability.has_foreground:
+        sentences.append(
+            f"the prompt mask of slice {index} is empty; add a positive click if "
+            "the object is there"
+        )
+    return SliceUpdate(index, probability.mask(), "; ".join(sentences))
+
+
+def _window_axis(plane: AnyPlane) -> int:
+    """Return the array axis across which the surroundings of a click are not looked at."""
+    return plane.axis if isinstance(plane, Plane) else 0

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from SlicerLIMNet.errors import ConfigError
 
 STAGES = ("prompt", "memory", "fusion")
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings that every stage shares, and those of its own under `task`."""
+    """Settings that every stage shares, and those of its own under `task`.
+
+    Raises:
+        ConfigError: A setting is out of range.
+    """
 
     volumes: str
     """Path of the volumes' manifest, relative to the working folder."""
@@ -33,7 +39,7 @@ class TrainConfig:
     steps: int = 10_000
     """Optimiser steps in all."""
     batch: int = 24
-    """Items a step."""
+    """Items a step; the memory stage counts by `task.slices` instead."""
     learning_rate: float = 1e-3
     """Peak; cosine to a hundredth of it."""
     warm_up: int = 200
@@ -56,9 +62,16 @@ class TrainConfig:
     """Settings of the stage."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "learning_rate", "clip", "checkpoint_minutes"):
+        for name in ("steps", "batch", "learning_rate", "warm_up", "clip", "checkpoint_minutes"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be above 0, not {getattr(self, name)}.")
+        if self.weight_decay < 0 or not 0 <= self.average < 1:
+            raise ConfigError(
+                f"weight_decay {self.weight_decay} must be 0 or more, and average {self.average}"
+                " from 0 to below 1."
+            )
+        if not isinstance(self.task, dict):
+            raise ConfigError(f"task must be an object of settings, not {self.task!r}.")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ConfigError(
                 f"precision must be auto, float32 or bfloat16, not {self.precision!r}."
@@ -79,10 +92,31 @@ def read_config(path: Path) -> TrainConfig:
     if not isinstance(values, dict) or not set(values) <= known:
         unknown = sorted(set(values) - known) if isinstance(values, dict) else "a list"
         raise ConfigError(f"{path} holds unknown settings {unknown}; known: {sorted(known)}.")
+    held_out = values.get("held_out", [])
+    if not isinstance(held_out, list):
+        raise ConfigError(f"held_out in {path} must be a list of patterns, not {held_out!r}.")
     try:
-        return TrainConfig(**{**values, "held_out": tuple(values.get("held_out", ()))})
+        return TrainConfig(**{**values, "held_out": tuple(held_out)})
     except TypeError as error:
-        raise ConfigError(f"{path} lacks a setting ({error}).") from error
+        raise ConfigError(
+            f"{path} lacks a setting or holds one of the wrong type ({error})."
+        ) from error
+
+
+def task_settings(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """Return a stage's own settings from what stands under `task`.
+
+    Args:
+        kind: Their dataclass.
+        values: Its fields by name; those left out keep their defaults.
+
+    Raises:
+        ConfigError: A setting is unknown or of the wrong type.
+    """
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ConfigError(f"The settings under `task` do not fit the stage ({error}).") from error
 
 
 def as_json(config: TrainConfig) -> dict[str, Any]:

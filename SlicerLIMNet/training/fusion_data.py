@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.imaging.crops import JudgeCrop, JudgeCropConfig, judge_crop
+from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.training.augment import change_intensity
 from SlicerLIMNet.training.defects import defective_mask
 from SlicerLIMNet.training.rollouts import Rollout
@@ -60,7 +61,7 @@ class PairSampler:
             if pair is None:
                 continue
             truth = rollout.truth[index]
-            difference = slice_dice(pair[0], truth) - slice_dice(pair[1], truth)
+            difference = dice(truth, pair[0]) - dice(truth, pair[1])
             if abs(difference) >= LEAST_DIFFERENCE and self._accepts(difference):
                 return self._finished(rollout.images[index], pair[0], pair[1], difference)
 
@@ -91,17 +92,11 @@ class PairSampler:
         rng = self._rng
         if rng.random() < 0.5:
             mask_a, mask_b, difference = mask_b, mask_a, -difference
-        picture = change_intensity(image.astype(np.float32) / 255, rng)
-        crop = JudgeCrop(*_turned(judge_crop(picture, mask_a, mask_b, self._crop), rng))
+        picture = change_intensity(image.astype(np.float32) / np.float32(255), rng)
+        crop = _turned(judge_crop(picture, mask_a, mask_b, self._crop), rng)
         target = float(np.clip(1 / (1 + np.exp(-difference / SOFTNESS)), 0.02, 0.98))
         weight = 0.25 + 0.75 * min(1.0, abs(difference) / 0.1)
         return JudgedPair(crop, target, weight, difference)
-
-
-def slice_dice(mask: BoolArray, truth: BoolArray) -> float:
-    """Return the Dice of a slice: 1 if both are empty, 0 if one is."""
-    total = np.count_nonzero(mask) + np.count_nonzero(truth)
-    return 2 * np.count_nonzero(mask & truth) / total if total else 1.0
 
 
 def _usable_slices(rollout: Rollout) -> npt.NDArray[np.int64]:
@@ -110,8 +105,11 @@ def _usable_slices(rollout: Rollout) -> npt.NDArray[np.int64]:
     return np.flatnonzero(present)
 
 
-def _turned(crop: JudgeCrop, rng: np.random.Generator) -> list[npt.NDArray[np.generic]]:
+def _turned(crop: JudgeCrop, rng: np.random.Generator) -> JudgeCrop:
     """Flip and turn image and masks alike."""
-    turns, flips = int(rng.integers(4)), int(rng.integers(2))
-    arrays = [np.rot90(array, turns) for array in crop]
-    return [np.ascontiguousarray(array[::-1] if flips else array) for array in arrays]
+    turns, step = int(rng.integers(4)), int(rng.choice([-1, 1]))
+    return JudgeCrop(
+        np.rot90(crop.image, turns)[::step].copy(),
+        np.rot90(crop.mask_a, turns)[::step].copy(),
+        np.rot90(crop.mask_b, turns)[::step].copy(),
+    )

@@ -143,7 +143,7 @@ class SequenceSampler:
         mask = picture.labels == rng.choice(usable)
         pixels = picture.pixels.astype(np.float32) / 255
         if pixels.ndim == 3:
-            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.float32)
+            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
         size = (self._size, self._size)
         box = self._draw_region(mask)
         image, truth = cut(pixels, box, size), cut(mask, box, size)

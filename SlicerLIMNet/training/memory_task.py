@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.networks.affinity import full_affinity, readout, similarity
 from SlicerLIMNet.networks.light_memory import LightMemoryNetwork
 from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
-from SlicerLIMNet.training.config import TrainConfig
+from SlicerLIMNet.training.config import TrainConfig, task_settings
 from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss
 from SlicerLIMNet.training.memory_data import Sequence, SequenceSampler, SequenceShares
 from SlicerLIMNet.training.pool import load_pool
@@ -29,7 +30,11 @@ MOST_IN_MEMORY = 3
 
 @dataclass(frozen=True)
 class MemoryTaskConfig:
-    """Settings under `task`."""
+    """Settings under `task`.
+
+    Raises:
+        ConfigError: A setting is out of range.
+    """
 
     size: int = 128
     """Pixels of a region."""
@@ -43,6 +48,12 @@ class MemoryTaskConfig:
     """Chance that a slice becomes a memory slice and updates the sensory state deeply."""
     shares: SequenceShares = field(default_factory=SequenceShares)
     """Where sequences come from."""
+
+    def __post_init__(self) -> None:
+        if self.size < 16 or self.size % 16:
+            raise ConfigError(f"task.size must be a multiple of 16, not {self.size}.")
+        if not self.lengths or min(self.lengths) < 3:
+            raise ConfigError(f"task.lengths must be 3 slices or more, not {self.lengths}.")
 
 
 @dataclass
@@ -73,8 +84,8 @@ class MemoryTask:
 
     def __init__(self, config: TrainConfig) -> None:
         settings = dict(config.task)
-        shares = SequenceShares(**settings.pop("shares", {}))
-        self._settings = MemoryTaskConfig(shares=shares, **settings)
+        shares = task_settings(SequenceShares, settings.pop("shares", {}))
+        self._settings = task_settings(MemoryTaskConfig, {**settings, "shares": shares})
         self._pool = load_pool(
             Path(config.volumes),
             Path(config.images) if config.images else None,

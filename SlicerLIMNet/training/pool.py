@@ -5,12 +5,13 @@ A volume of the manifest keeps its stored 8-bit voxels: training draws its own w
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.training.pseudo_objects import superpixels, supervoxels
+from SlicerLIMNet.io.npz_files import read_arrays
+from SlicerLIMNet.training.pseudo_objects import kept_superpixels, kept_supervoxels
 
 Image8 = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.uint16]
@@ -63,7 +65,7 @@ class LabelledVolume:
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """One single image: grey (H, W) or colour (H, W, 3), with (H, W) labels 1..k."""
+    """One single image: grey (H, W) or red, green, blue (H, W, 3), with (H, W) labels 1..k."""
 
     group: str
     pixels: Image8
@@ -127,17 +129,22 @@ def load_pool(
         only_held_out: Load just those instead (for validation); no pseudo-objects, no images.
 
     Raises:
-        ConfigError: A manifest is missing or names files that are not there.
+        ConfigError: A manifest is missing or incomplete, names files that are not there or are
+            damaged, or has no labelled volume of those wanted.
     """
     volumes = [
         _read_volume(volumes_manifest.parent, entry)
-        for entry in _entries(volumes_manifest, "volumes")
+        for entry in _entries(volumes_manifest, "volumes", ("name", "image", "modality", "targets"))
         if any(re.search(pattern, entry["name"]) for pattern in held_out) == only_held_out
     ]
     real: dict[str, list[Target]] = defaultdict(list)
     for volume in volumes:
         for value in volume.targets:
-            real[volume.group].append(_target(volume, volume.labels, value))
+            real[volume.group].append(_target(volume, value))
+    if not real:
+        raise ConfigError(
+            f"{volumes_manifest} has no labelled volume to draw from; check it and `held_out`."
+        )
     weights = {volume.group: volume.weight for volume in volumes}
     if only_held_out:
         return Pool(dict(real), [], {}, [], weights)
@@ -152,30 +159,48 @@ def _any_of(items: list[Item], rng: np.random.Generator) -> Item:
     return items[int(rng.integers(len(items)))]
 
 
-def _entries(manifest: Path, key: str) -> list[dict[str, Any]]:
+def _entries(manifest: Path, key: str, needed: tuple[str, ...]) -> list[dict[str, Any]]:
     try:
-        return list(json.loads(manifest.read_text())[key])
-    except (OSError, ValueError, KeyError) as error:
+        entries = list(json.loads(manifest.read_text())[key])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{manifest} is not a training manifest with {key!r} ({error}); give the path of one."
+        ) from error
+    for entry in entries:
+        if not isinstance(entry, dict) or not set(needed) <= set(entry):
+            raise ConfigError(
+                f"{manifest} has an entry without all of {', '.join(needed)}; complete it."
+            )
+    return entries
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file becomes a `ConfigError`."""
+    try:
+        yield
+    except (OSError, ValueError, cv2.error) as error:
+        raise ConfigError(
+            f"{path} is not a readable training file ({error}); get it anew."
         ) from error
 
 
 def _read_volume(folder: Path, entry: dict[str, Any]) -> LabelledVolume:
     path = folder / entry["image"]
-    try:
-        with np.load(path) as data:
-            stream, offsets = data["slices"], data["offsets"]
-            slices = _decode(stream, offsets, cv2.IMREAD_GRAYSCALE)
-            labels, spacing, window = data["labels"], data["spacing"], data["window"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{path} is not a training volume ({error}).") from error
+    with _reading(path):
+        data = read_arrays(path, ("slices", "offsets", "labels", "spacing", "window"))
+        voxels = np.stack(_decode(data["slices"], data["offsets"], cv2.IMREAD_GRAYSCALE))
+    labels, spacing, window = data["labels"], data["spacing"], data["window"]
+    if labels.shape != voxels.shape:
+        raise ConfigError(
+            f"{path} has labels of shape {labels.shape} for voxels of {voxels.shape}; get it anew."
+        )
     group, weight = _group(entry["name"], entry["modality"])
     return LabelledVolume(
         name=entry["name"],
         group=group,
         weight=weight,
-        voxels=np.stack(slices),
+        voxels=voxels,
         labels=labels.astype(np.uint16),
         targets=tuple(entry["targets"].values()),
         spacing_zyx_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
@@ -191,44 +216,51 @@ def _group(name: str, modality: str) -> tuple[str, float]:
     return modality, 1.0
 
 
-def _target(volume: LabelledVolume, labels: Labels, value: int) -> Target:
-    present = labels == value
+def _target(volume: LabelledVolume, value: int) -> Target:
+    present = volume.labels == value
+    if not present.any():
+        raise ConfigError(
+            f"Volume {volume.name} has no voxel of its target {value!r}; mend its manifest."
+        )
     slices = tuple(np.flatnonzero(present.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3))
     return Target(volume, value, slices)
 
 
 def _read_images(manifest: Path) -> dict[str, list[LabelledImage]]:
     packs: dict[str, list[LabelledImage]] = {}
-    for entry in _entries(manifest, "packs"):
-        with np.load(manifest.parent / entry["file"]) as data:
+    for entry in _entries(manifest, "packs", ("name", "file")):
+        path = manifest.parent / entry["file"]
+        with _reading(path):
+            data = read_arrays(path, ("images", "offsets", "labels", "label_offsets", "colour"))
             flag = cv2.IMREAD_COLOR if data["colour"] else cv2.IMREAD_GRAYSCALE
             images = _decode(data["images"], data["offsets"], flag)
             labels = _decode(data["labels"], data["label_offsets"], cv2.IMREAD_UNCHANGED)
-        packs[entry["name"]] = [
-            LabelledImage(entry["name"], image, label.astype(np.uint16))
-            for image, label in zip(images, labels, strict=True)
-        ]
+            packs[entry["name"]] = [
+                LabelledImage(entry["name"], _as_rgb(image), label.astype(np.uint16))
+                for image, label in zip(images, labels, strict=True)
+            ]
     return packs
 
 
 def _decode(stream: Image8, offsets: npt.NDArray[np.int64], flag: int) -> list[Any]:
-    return [cv2.imdecode(stream[a:b], flag) for a, b in itertools.pairwise(offsets)]
+    pictures = [cv2.imdecode(stream[a:b], flag) for a, b in itertools.pairwise(offsets)]
+    if any(picture is None for picture in pictures):
+        raise ValueError("one of its images cannot be decoded")
+    return pictures
+
+
+def _as_rgb(pixels: Image8) -> Image8:
+    """OpenCV decodes blue first; the engine shows the network red first."""
+    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., ::-1])
 
 
 def _pseudo_targets(volume: LabelledVolume, cache: Path) -> list[Target]:
     """Supervoxels of at least five slices, as targets on a copy of the volume's labels."""
     if volume.group in {"MR hippocampus", "PET sarcoma"}:  # too small to hold any
         return []
-    key = hashlib.sha256(volume.voxels.tobytes()).hexdigest()[:16]
-    path = cache / f"supervoxels-{key}.npz"
-    if path.is_file():
-        with np.load(path) as data:
-            labels = data["labels"]
-    else:
-        labels = supervoxels(volume.voxels, volume.spacing_zyx_mm, seed=int(key, 16) % 2**32)
-        np.savez_compressed(path, labels=labels)
-    copy = LabelledVolume(**{**volume.__dict__, "labels": labels, "name": f"{volume.name}+"})
-    targets = [_target(copy, labels, value) for value in range(1, int(labels.max()) + 1)]
+    labels = kept_supervoxels(volume.voxels, volume.spacing_zyx_mm, cache)
+    copy = replace(volume, labels=labels, name=f"{volume.name}+")
+    targets = [_target(copy, value) for value in range(1, int(labels.max()) + 1)]
     return [target for target in targets if len(target.slices[0]) >= 5]
 
 
@@ -244,14 +276,7 @@ def _superpixel_images(
         sources += [(volume.group, plane) for plane in volume.voxels[step // 2 :: step]]
     for images in packs.values():
         sources += [(image.group, image.pixels) for image in images[::2]]
-    path = cache / f"superpixels-{len(sources)}.npz"
-    if path.is_file():
-        with np.load(path) as data:
-            labels = [data[str(index)] for index in range(len(sources))]
-    else:
-        labels = [superpixels(pixels, seed) for seed, (_, pixels) in enumerate(sources)]
-        arrays = {str(index): label for index, label in enumerate(labels)}
-        np.savez_compressed(path, **arrays)
+    labels = kept_superpixels([pixels for _, pixels in sources], cache)
     return [
         LabelledImage(group, pixels, label)
         for (group, pixels), label in zip(sources, labels, strict=True)

@@ -111,7 +111,7 @@ class PromptSampler:
         mask = picture.labels == rng.choice(usable)
         pixels = np.asarray(picture.pixels.astype(np.float32) / 255, np.float32)
         if pixels.ndim == 3 and rng.random() < 0.35:
-            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.float32)
+            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
         return pixels, mask
 
     def _draw_box(self, mask: BoolArray) -> Box:

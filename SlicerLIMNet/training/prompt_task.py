@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.networks.light_prompt import LightPromptNetwork
 from SlicerLIMNet.training.click_sampling import click_slots, draw_correction
-from SlicerLIMNet.training.config import TrainConfig
+from SlicerLIMNet.training.config import TrainConfig, task_settings
 from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss, normalized_focal_loss
 from SlicerLIMNet.training.pool import load_pool
 from SlicerLIMNet.training.prompt_data import PromptSample, PromptSampler, SourceShares
@@ -28,7 +29,11 @@ SLOTS = 12
 
 @dataclass(frozen=True)
 class PromptTaskConfig:
-    """Settings under `task`."""
+    """Settings under `task`.
+
+    Raises:
+        ConfigError: A setting is out of range.
+    """
 
     size: int = 128
     """Pixels of a crop."""
@@ -36,6 +41,12 @@ class PromptTaskConfig:
     """Chances of one, two, ... passes over a batch."""
     shares: SourceShares = field(default_factory=SourceShares)
     """Where samples come from."""
+
+    def __post_init__(self) -> None:
+        if self.size < 32 or self.size % 32:
+            raise ConfigError(f"task.size must be a multiple of 32, not {self.size}.")
+        if not self.passes or min(self.passes) < 0 or sum(self.passes) <= 0:
+            raise ConfigError(f"task.passes must be chances, not {self.passes}.")
 
 
 class PromptTask:
@@ -45,8 +56,8 @@ class PromptTask:
 
     def __init__(self, config: TrainConfig) -> None:
         settings = dict(config.task)
-        shares = SourceShares(**settings.pop("shares", {}))
-        self._settings = PromptTaskConfig(shares=shares, **settings)
+        shares = task_settings(SourceShares, settings.pop("shares", {}))
+        self._settings = task_settings(PromptTaskConfig, {**settings, "shares": shares})
         self._batch = config.batch
         self._pool = load_pool(
             Path(config.volumes),

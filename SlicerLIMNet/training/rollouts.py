@@ -5,13 +5,11 @@ The robot user clicks as in evaluation, fusion is off, so that good and bad roun
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +21,11 @@ from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.evaluation.robot_rounds import run_rounds
 from SlicerLIMNet.evaluation.robot_user import RobotUser
-from SlicerLIMNet.io.npz_files import write_npz
+from SlicerLIMNet.io.write_aside import write_aside
+from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.session.engine import Engine
 from SlicerLIMNet.session.session import Session
+from SlicerLIMNet.session.stack import SliceStack
 from SlicerLIMNet.training.pool import LabelledVolume, Pool, Target
 
 log = logging.getLogger(__name__)
@@ -77,13 +77,14 @@ def rollouts(pool: Pool, folder: Path, config: RolloutConfig, device: str) -> li
             continue
         engine = engine or Engine("light", device=device)
         made = roll_out(target, engine, config)
-        packed = {
-            "images": made.images,
-            "truth": np.packbits(made.truth),
-            "masks": np.packbits(made.masks),
-            "shape": np.array(made.masks.shape),
-        }
-        write_npz(path, packed)
+        with write_aside(path) as aside:
+            np.savez_compressed(
+                aside,
+                images=made.images,
+                truth=np.packbits(made.truth),
+                masks=np.packbits(made.masks),
+                shape=np.array(made.masks.shape),
+            )
     return [read_rollout(folder / _file_name(target)) for target in targets]
 
 
@@ -94,7 +95,8 @@ def roll_out(target: Target, engine: Engine, config: RolloutConfig) -> Rollout:
     session = Session(volume, engine, Plane(0), RoundConfig(fusion=False))
     robot = RobotUser(truth, volume.geometry.spacing_zyx_mm, jitter_pixels=config.jitter_pixels)
     masks = [outcome.mask for outcome in run_rounds(session, truth, robot, config.rounds)]
-    images = np.stack([session.stack.image(i) for i in range(len(truth))])
+    stack = SliceStack(volume, Plane(0), session.window)
+    images = np.stack([stack.image(i) for i in range(len(truth))])
     return Rollout(np.round(images * 255).astype(np.uint8), truth, np.stack(masks))
 
 
@@ -129,11 +131,6 @@ def _file_name(target: Target) -> str:
 
 def describe(made: list[Rollout]) -> str:
     """Return a line for the log: objects, and mean Dice a round."""
-    scores = [[_dice(mask, rollout.truth) for mask in rollout.masks] for rollout in made]
-    means: list[Any] = np.round(np.mean(scores, axis=0), 3).tolist()
-    return f"{len(made)} objects, mean Dice a round {json.dumps(means)}"
-
-
-def _dice(mask: BoolArray, truth: BoolArray) -> float:
-    total = np.count_nonzero(mask) + np.count_nonzero(truth)
-    return 2 * np.count_nonzero(mask & truth) / total if total else 1.0
+    scores = [[dice(rollout.truth, mask) for mask in rollout.masks] for rollout in made]
+    means = ", ".join(f"{mean:.3f}" for mean in np.mean(scores, axis=0))
+    return f"{len(made)} objects, mean Dice a round {means}"

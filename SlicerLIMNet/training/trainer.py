@@ -7,6 +7,7 @@ import csv
 import json
 import logging
 import math
+import pickle
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from SlicerLIMNet.errors import ConfigError
+from SlicerLIMNet.networks.precision import bfloat16_is_fast
+from SlicerLIMNet.networks.weights import load_weights, save_weights
 from SlicerLIMNet.training.config import STAGES, TrainConfig, as_json, read_config
 
 log = logging.getLogger(__name__)
@@ -25,9 +28,12 @@ log = logging.getLogger(__name__)
 class Task(Protocol):
     """What a stage adds to the loop: a network, and losses that feed on its own answers."""
 
-    network: nn.Module
     registry_name: str
     configuration: dict[str, Any]
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
 
     def start(self, seed: int) -> None:
         """Begin drawing data, as after a pause: same seed, same data."""
@@ -81,8 +87,6 @@ class Trainer:
             config.precision == "auto" and bfloat16_is_fast()
         )
         if config.start_from:
-            from SlicerLIMNet.networks.weights import load_weights
-
             network, _ = load_weights(Path(config.start_from), task.registry_name)
             task.network.load_state_dict(network.state_dict())
         self._average = copy.deepcopy(task.network).eval()
@@ -116,9 +120,19 @@ class Trainer:
         return self._folder / "checkpoint.pt"
 
     def _batch(self) -> Iterator[tuple[Tensor, dict[str, float]]]:
+        """Yield the losses of one batch.
+
+        Autocast ends before each is handed over: within it the converted copies of the weights
+        would outlive the step that changes them, and gradients would be computed by its rules, too.
+        """
         self._task.network.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
-            yield from self._task.losses()
+        losses = self._task.losses()
+        while True:
+            with torch.autocast("cpu", torch.bfloat16, enabled=self._bfloat16):
+                answer = next(losses, None)
+            if answer is None:
+                return
+            yield answer
 
     def _update(self, loss: Tensor) -> None:
         rate = self._learning_rate()
@@ -174,8 +188,6 @@ class Trainer:
         torch.save(state, part)
         part.replace(self._folder / "checkpoint.pt")
         if self._config.output:
-            from SlicerLIMNet.networks.weights import save_weights
-
             save_weights(
                 Path(self._config.output),
                 self._average,
@@ -188,26 +200,17 @@ class Trainer:
         path = self._folder / "checkpoint.pt"
         if not path.is_file():
             return
-        state = torch.load(path, weights_only=True)
-        self._task.network.load_state_dict(state["network"])
-        self._average.load_state_dict(state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._step, self._seconds = state["step"], state["seconds"]
+        try:
+            state = torch.load(path, weights_only=True)
+            self._task.network.load_state_dict(state["network"])
+            self._average.load_state_dict(state["average"])
+            self._optimiser.load_state_dict(state["optimiser"])
+            self._step, self._seconds = state["step"], state["seconds"]
+        except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            raise ConfigError(
+                f"{path} is no checkpoint of this stage; name another run folder or remove it."
+            ) from error
         log.info("Going on from step %d of %s.", self._step, path)
-
-
-def bfloat16_is_fast() -> bool:
-    """Whether a small convolution runs faster in bfloat16 than in float32, measured here."""
-    times = []
-    for dtype in (torch.float32, torch.bfloat16):
-        layer = nn.Conv2d(32, 32, 3, padding=1).to(dtype=dtype)
-        image = torch.rand(1, 32, 24, 24, dtype=dtype)
-        with torch.inference_mode():
-            layer(image)
-            start = time.perf_counter()
-            layer(image)
-            times.append(time.perf_counter() - start)
-    return times[1] < times[0]
 
 
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -6,12 +6,15 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 - the name that its users know
 
 from SlicerLIMNet.domain.config import RoundConfig
+from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.errors import Cancelled, ConfigError, GeometryError
 from SlicerLIMNet.evaluation.manifest import read_manifest
 from SlicerLIMNet.evaluation.robot_rounds import RobotConfig
 from SlicerLIMNet.evaluation.robot_user import ClickRule
-from SlicerLIMNet.evaluation.runner import evaluate, mean_by_round
+from SlicerLIMNet.evaluation.runner import evaluate, mean_by_round, sessions_on
+from SlicerLIMNet.io.volumes import read_volume
+from Testing.doubles import FakeNetworks
 
 SHAPE = (5, 20, 24)
 LABELS = np.zeros(SHAPE, np.uint8)
@@ -40,7 +43,7 @@ class GrowingSession:
         return self.mask.copy()
 
 
-def save(array, path, spacing=(1.0, 1.0, 2.0)):
+def save(array, path, spacing=(3.0, 1.0, 1.0)):
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(spacing)
     sitk.WriteImage(image, str(path))
@@ -188,3 +191,19 @@ def test_a_missing_manifest_is_named(tmp_path):
 
 def test_the_mean_of_no_curves_is_empty():
     assert mean_by_round([]) == []
+
+
+def test_the_robot_drives_the_real_session_along_the_first_axis(manifest):
+    report = evaluate(
+        read_manifest(manifest),
+        sessions_on(FakeNetworks()),
+        RoundConfig(),
+        RobotConfig(rounds=2),
+        limit=1,
+    )
+    # the spacing is coarser along another axis, where people would click by default
+    volume = read_volume(manifest.parent / "dev/a.nii.gz")
+    session = sessions_on(FakeNetworks())(volume, RoundConfig())
+    assert session.plane == Plane(axis=0)
+    assert report.targets[0].clicks[0].slice_index == 1
+    assert report.targets[0].dice[0] > 0
