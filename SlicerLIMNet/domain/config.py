@@ -87,29 +87,33 @@ class Preset:
     """Defaults of its sessions."""
     weights: Mapping[str, str]
     """File stem by role (prompt, memory, quality); a version `-vN` may follow."""
-    import_hint: str = ""
-    """Where the weights come from if they are not shipped: sentences for the user."""
+    sources: Mapping[str, str]
+    """By file stem, where weights that are missing come from; a file name comes first."""
 
 
-_PAPER_HINT = (
-    "Get coco_lvis_h32_itermask.pth (release v1.0 of SamsungLabs/ritm_interactive_segmentation) "
-    "and XMem.pth (releases of hkchengrex/XMem), then run "
-    "`limnet weights import --kind ritm coco_lvis_h32_itermask.pth -o paper-prompt.safetensors` "
-    "and `limnet weights import --kind xmem XMem.pth -o paper-memory.safetensors`; "
-    "`limnet train fusion` makes paper-quality.safetensors."
-)
+_SHIPPED = "install the package again, which brings this file, or put one"
 
 PRESETS: Mapping[str, Preset] = {
     "light": Preset(
         name="light",
         round=RoundConfig(),
         weights={"prompt": "light-prompt", "memory": "light-memory", "quality": "light-quality"},
+        sources={
+            "light-prompt": _SHIPPED,
+            "light-memory": _SHIPPED,
+            "light-quality": _SHIPPED,
+        },
     ),
     "paper": Preset(
         name="paper",
         round=RoundConfig(range=WHOLE, memory=PAPER),
         weights={"prompt": "paper-prompt", "memory": "paper-memory", "quality": "paper-quality"},
-        import_hint=_PAPER_HINT,
+        sources={
+            "paper-prompt": "coco_lvis_h32_itermask.pth "
+            "(release v1.0 of github.com/SamsungLabs/ritm_interactive_segmentation)",
+            "paper-memory": "XMem.pth (releases of github.com/hkchengrex/XMem)",
+            "paper-quality": "train the quality network (`limnet train fusion`) and save it",
+        },
     ),
 }
 

@@ -14,9 +14,7 @@ from SlicerLIMNet.domain.geometry import Geometry
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import OutputError, VolumeError
 from SlicerLIMNet.io.dicom_seg import read_dicom_seg, write_dicom_seg
-from SlicerLIMNet.io.image_headers import read_promise
 from SlicerLIMNet.io.itk_images import complaints, read_image, to_array, to_image
-from SlicerLIMNet.io.promise import check_promise
 from SlicerLIMNet.io.seg_nrrd import write_seg_nrrd
 from SlicerLIMNet.io.segments import Colour, Segment, check_segments, layers_of
 from SlicerLIMNet.io.write_aside import write_aside
@@ -127,6 +125,5 @@ def _write_labelmap(path: Path, segments: Sequence[Segment], geometry: Geometry)
 
 def _check_written(path: Path, geometry: Geometry) -> None:
     """ITK may say nothing of a full disk, nor of a grid that a format cannot hold."""
-    check_promise(read_promise(path), path.name)
     if not to_array(read_image(path))[1].is_close(geometry):
         raise VolumeError("its format cannot hold the grid of the volume; write .seg.nrrd")

@@ -27,7 +27,7 @@ def write_seg_nrrd(path: Path, segments: Sequence[Segment], geometry: Geometry) 
     layers = layers_of(segments)
     with path.open("wb") as file:
         file.write(seg_nrrd_header(segments, layers, geometry).encode())
-        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed:
+        with gzip.GzipFile("", "wb", compresslevel=4, fileobj=file, mtime=0) as packed:
             for z in range(geometry.shape_zyx[0]):
                 planes = [layer.labels[z] for layer in layers]
                 packed.write(np.stack(planes, axis=-1).tobytes())  # the layer runs fastest

@@ -137,11 +137,13 @@ def unzip_folder(
         most_bytes: What may be unpacked at most.
 
     Raises:
-        SessionError: The zip is damaged, too large, or names files outside the folder, links or
-            special files. Nothing was unpacked, or the part that was is removed.
+        SessionError: The zip is missing, damaged, too large, or names files outside the folder,
+            links or special files. What was unpacked is removed.
         OutputError: The folder could not be written.
     """
     path, folder = Path(path), Path(folder)
+    if not path.is_file():
+        raise SessionError(f"there is no file {path}")
     written: list[Path] = []
     try:
         with zipfile.ZipFile(path) as archive:

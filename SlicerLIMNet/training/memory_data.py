@@ -24,6 +24,8 @@ LEAST_PIXELS = 20
 LEAST_SIDE = 24.0
 MADE_SIZE = 160
 """Pixels of a made slice before its region is cut out."""
+END_CHANCE = 0.35
+"""Of a sequence that goes past the end of its object."""
 STEP_CHANCES = (0.55, 0.25, 0.12, 0.08)
 """Of one, two, ... slices from one image of a sequence to the next."""
 
@@ -117,6 +119,9 @@ class SequenceSampler:
         chances = np.array(STEP_CHANCES[:longest])
         step = 1 + int(rng.choice(longest, p=chances / chances.sum()))
         step *= int(rng.choice([-1, 1]))
+        if rng.random() < END_CHANCE:  # so that the object ends on the way
+            last = slices[-1] if step > 0 else slices[0]
+            first = int(np.clip(last - step * rng.integers(length - 1), slices[0], slices[-1]))
         indices = first + step * np.arange(length)
         return [int(i) for i in np.clip(indices, 0, end - 1)]
 

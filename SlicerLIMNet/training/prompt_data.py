@@ -27,6 +27,8 @@ BoolArray = npt.NDArray[np.bool_]
 LEAST_PIXELS = 12
 MADE_SIZE = 144
 """Pixels of a made slice before a box is cut out."""
+ABSENT_CHANCE = 0.09
+"""Of a sample whose object is not there and must be clicked away."""
 LEAST_SIDE = 12.0
 """Smallest side of a crop in pixels of its slice."""
 
@@ -136,6 +138,8 @@ class PromptSampler:
         if np.count_nonzero(truth) < LEAST_PIXELS:
             return None
         image = blur(change_intensity(image, rng), rng)
+        if rng.random() < ABSENT_CHANCE:
+            return self._absent(image, truth)
         if rng.random() < 0.35:
             return self._from_defect(image, truth)
         nothing = np.zeros(truth.shape, np.float32)
@@ -145,6 +149,19 @@ class PromptSampler:
         else:
             clicks = draw_initial_clicks([truth], None, rng)[:10]
         return PromptSample(image, truth, nothing, clicks)
+
+    def _absent(self, image: FloatArray, mask: BoolArray) -> PromptSample:
+        """Return a sample without object: the previous mask went on past its end."""
+        rng = self._rng
+        wrong = defective_mask(mask, rng) if rng.random() < 0.7 else mask
+        soft = wrong.astype(np.float32)
+        if rng.random() < 0.6:
+            blurred = cv2.GaussianBlur(soft, (0, 0), float(rng.uniform(1, 4)))
+            soft = np.asarray(blurred * float(rng.uniform(0.7, 1)), np.float32)
+        nothing = np.zeros_like(mask)
+        first = next_click(nothing, wrong) if rng.random() < 0.7 else None
+        clicks = [first] if first else draw_defect_clicks(nothing, soft, rng, most=2)
+        return PromptSample(image, nothing, soft, clicks)
 
     def _from_defect(self, image: FloatArray, truth: BoolArray) -> PromptSample:
         """Return a sample whose previous mask is wrong, or now and then already right."""

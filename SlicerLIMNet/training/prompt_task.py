@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from SlicerLIMNet.errors import ConfigError
+from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.networks.light_prompt import LightPromptNetwork
 from SlicerLIMNet.training.click_sampling import click_slots, draw_correction
 from SlicerLIMNet.training.config import TrainConfig, task_settings
@@ -113,7 +114,5 @@ def _tensors(samples: list[PromptSample]) -> tuple[Tensor, Tensor, Tensor]:
 def _mean_dice(probability: np.ndarray[Any, Any], samples: list[PromptSample]) -> float:
     scores = []
     for answer, sample in zip(probability, samples, strict=True):
-        mask = answer > 0.5
-        both = np.count_nonzero(mask) + np.count_nonzero(sample.truth)
-        scores.append(2 * np.count_nonzero(mask & sample.truth) / both)
+        scores.append(dice(sample.truth, answer > 0.5))
     return float(np.mean(scores))

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -314,6 +315,15 @@ class TestDicomSeg:
         with full_disk(500), pytest.raises(OutputError, match="could not be written"):
             write_segmentation(tmp_path / "a.dcm", mask, series)
         assert (tmp_path / "a.dcm").read_text() == "old"
+
+    def test_without_highdicom_the_way_to_get_it_is_named(
+        self, tmp_path, series, mask, monkeypatch
+    ):
+        monkeypatch.setitem(sys.modules, "highdicom", None)
+        with pytest.raises(OutputError, match=r"pip install 'SlicerLIMNet\[dicom\]'"):
+            write_segmentation(tmp_path / "a.dcm", mask, series)
+        with pytest.raises(VolumeError, match="pip install"):
+            read_labelmap(tmp_path / "a.dcm")
 
     @pytest.mark.parametrize("content", [b"", b"x" * 500])
     def test_another_file_is_no_segmentation(self, tmp_path, content):

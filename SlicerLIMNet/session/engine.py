@@ -1,0 +1,243 @@
+"""The engine: three networks on a device in a precision; it knows no volume and no session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from SlicerLIMNet import __version__
+from SlicerLIMNet.domain.clicks import Click
+from SlicerLIMNet.domain.config import UNTIL_END, WHOLE, RoundConfig, preset_by_name
+from SlicerLIMNet.domain.masks import SparseProbability, quantise
+from SlicerLIMNet.errors import ConfigError
+from SlicerLIMNet.fusion.judge import Judge
+from SlicerLIMNet.imaging.error_clicks import PixelClick
+from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.networks.memory_network import XMemNetwork
+from SlicerLIMNet.propagation.feature_cache import FeatureCache
+from SlicerLIMNet.propagation.propagator import Propagator
+from SlicerLIMNet.propagation.region import Region, RegionConfig, choose_region
+from SlicerLIMNet.propagation.schedule import RangeRule
+from SlicerLIMNet.propagation.way import PropagatedSlice
+from SlicerLIMNet.session.devices import (
+    cache_budget_mib,
+    choose_device,
+    choose_precision,
+    memory_of,
+)
+from SlicerLIMNet.session.engine_networks import EngineNetworks, load_networks
+from SlicerLIMNet.session.parts import (
+    BoolArray,
+    EngineInfo,
+    FloatArray,
+    PromptAnswer,
+    RegionNumbers,
+    SpreadSlice,
+    SpreadTask,
+    Zoom,
+)
+from SlicerLIMNet.session.prompters import prompter_of
+from SlicerLIMNet.session.propagators import PropagatorPool
+
+SMALL, CPU = "small", "cpu"
+"""What the engine falls back to when memory runs out, in this order."""
+
+_JUDGED_AT_ONCE, _JUDGED_AT_ONCE_SMALL = 32, 4
+_XMEM_REGION = 384  # the crops that XMem was trained on
+_LIGHT_REGION = 192
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How an engine was asked for; what it then runs with stands in its `info`."""
+
+    preset: str
+    """By name."""
+    precision: str
+    """auto, float32 or bfloat16."""
+    feature_cache_mib: float | None
+    """For features of slices; None takes what suits the device."""
+
+
+class Engine:
+    """The networks of a preset, ready to work for any number of sessions.
+
+    It is used from one thread at a time. When a device runs out of memory the engine, for all its
+    sessions, first works in smaller steps and then on the CPU.
+    """
+
+    def __init__(
+        self,
+        preset: str = "light",
+        device: str = "auto",
+        *,
+        precision: str = "auto",
+        threads: int | None = None,
+        weights: Mapping[str, Path | str] | None = None,
+        feature_cache_mib: float | None = None,
+        with_fusion: bool = True,
+        networks: EngineNetworks | None = None,
+    ) -> None:
+        """Load networks and move them to a device.
+
+        Args:
+            preset: `light` or `paper`.
+            device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+            precision: `auto` takes bfloat16 where it is measured to be fast, else float32.
+            threads: Of the CPU, for the whole process; as it is if not given.
+            weights: Files to take in place of the preset's, by role: prompt, memory, quality.
+            feature_cache_mib: Memory for features of slices, which make later rounds faster.
+            with_fusion: Whether the quality network is needed; without it rounds must not fuse.
+            networks: To take in place of files, for instance while they are trained.
+
+        Raises:
+            ConfigError: An option is unknown.
+            WeightsError: A file is missing, damaged, or of another network.
+            DeviceError: This machine has no such device.
+        """
+        chosen = preset_by_name(preset)
+        if threads is not None and threads < 1:
+            raise ConfigError(f"an engine needs 1 thread or more, not {threads}")
+        self.device = choose_device(device)
+        self.dtype = choose_precision(precision, self.device)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._options = EngineOptions(preset, precision, feature_cache_mib)
+        self._networks = networks or load_networks(chosen, weights or {}, with_fusion)
+        has_judge = self._networks.quality is not None
+        self.default_config = replace(chosen.round, fusion=chosen.round.fusion and has_judge)
+        self._fallback = ""
+        self._set_up()
+
+    @property
+    def info(self) -> EngineInfo:
+        """What results depend on, as of now."""
+        return EngineInfo(
+            engine_version=__version__,
+            preset=self._options.preset,
+            weights=self._networks.sha256,
+            device=str(self.device),
+            precision=str(self.dtype).removeprefix("torch."),
+            threads=torch.get_num_threads(),
+            fallback=self._fallback,
+        )
+
+    @property
+    def feature_bytes(self) -> int:
+        """Memory that features of slices take now."""
+        return self._propagators.bytes
+
+    def prompt(
+        self, image: FloatArray, clicks: Sequence[Click], previous: FloatArray, zoom: Zoom
+    ) -> PromptAnswer:
+        """Segment the object that was clicked on a slice; see `Networks`."""
+        pixels = [PixelClick(click.row, click.column, click.positive) for click in clicks]
+        with memory_of(self.device):
+            return self._prompter(image, pixels, previous, zoom)
+
+    def choose_region(self, masks: Sequence[BoolArray], in_use: RegionNumbers) -> RegionNumbers:
+        """Return where to look for an object with these masks; see `Networks`."""
+        before = None if in_use is None else _region_of(in_use)
+        shape = (masks[0].shape[0], masks[0].shape[1])
+        region = choose_region(masks, shape, self._regions, before)
+        return (*region.box, region.size)
+
+    def spread(self, task: SpreadTask, cancel: Callable[[], bool]) -> Iterator[SpreadSlice]:
+        """Yield every slice that a round reaches, but the start; see `Networks`."""
+        assert task.region is not None
+        propagator = self._propagators.take(task.stack_key)
+        rows_columns = task.references[task.start].shape
+        with memory_of(self.device):
+            for found in propagator.propagate(
+                task.images,
+                task.references,
+                task.start,
+                task.n_slices,
+                _rule(task.config),
+                MemoryMode(task.config.memory),
+                _region_of(task.region),
+                cancel,
+            ):
+                self._propagators.trim()
+                yield SpreadSlice(found.index, _stored(found, rows_columns))
+
+    def prefer(
+        self,
+        images: Sequence[FloatArray],
+        previous: Sequence[BoolArray],
+        current: Sequence[BoolArray],
+    ) -> npt.NDArray[np.float64]:
+        """Return how probable it is that each previous mask is the better one; see `Networks`.
+
+        Raises:
+            ConfigError: The engine was made without its quality network.
+        """
+        if self._judge is None:
+            raise ConfigError(
+                "this engine has no quality network; make it with fusion, or switch fusion off"
+            )
+        with memory_of(self.device):
+            return self._judge.preferences(images, previous, current)
+
+    def fall_back(self) -> bool:
+        """Make all later work smaller, then move it to the CPU; False if nothing is left to do."""
+        if not self._fallback:
+            self._fallback = SMALL
+        elif self._fallback == SMALL and self.device.type != "cpu":
+            self._fallback = CPU
+            self.device = torch.device("cpu")
+            self.dtype = choose_precision(self._options.precision, self.device)
+        else:
+            return False
+        self._set_up()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return True
+
+    def _set_up(self) -> None:
+        """Put the networks where they belong, with empty caches."""
+        networks, place = self._networks, {"device": self.device, "dtype": self.dtype}
+        budget_mib = self._options.feature_cache_mib
+        if budget_mib is None:
+            budget_mib = cache_budget_mib(self.device)
+        judged_at_once = _JUDGED_AT_ONCE
+        if self._fallback:
+            budget_mib, judged_at_once = budget_mib / 8, _JUDGED_AT_ONCE_SMALL
+        self._prompter = prompter_of(networks.prompt.to(**place), self.device, self.dtype)
+        is_xmem = isinstance(networks.memory, XMemNetwork)
+        self._regions = RegionConfig(size=_XMEM_REGION if is_xmem else _LIGHT_REGION)
+        networks.memory.to(**place)
+        self._propagators = PropagatorPool(self._new_propagator, budget_mib)
+        self._judge = None
+        if networks.quality is not None:
+            quality = networks.quality.to(**place)
+            self._judge = Judge(quality, self.device, self.dtype, judged_at_once)
+
+    def _new_propagator(self, cache: FeatureCache) -> Propagator:
+        return Propagator(
+            self._networks.memory, MemoryConfig(), self._regions, cache, self.device, self.dtype
+        )
+
+
+def _rule(config: RoundConfig) -> RangeRule:
+    if config.range == WHOLE:
+        return RangeRule.whole()
+    if config.range == UNTIL_END:
+        return RangeRule.until_end(config.empty_slices_to_stop)
+    return RangeRule.each_way(int(config.range))
+
+
+def _region_of(numbers: Sequence[float]) -> Region:
+    top, bottom, left, right, size = (int(number) for number in numbers)
+    return Region((top, bottom, left, right), size)
+
+
+def _stored(found: PropagatedSlice, rows_columns: tuple[int, ...]) -> SparseProbability:
+    """Return a propagated slice as it is kept."""
+    shape = (rows_columns[0], rows_columns[1])
+    return SparseProbability(shape, found.box, quantise(found.probability))
