@@ -1,4 +1,4 @@
-"""Fake networks: quick, exact, and without weights; they follow the image, so results make sense."""
+"""Fake networks: quick, exact, without weights; they follow the image, so results make sense."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ INSIDE, RIM, COPIED = np.float32(0.9), np.float32(0.3), np.float32(0.8)
 def grow_from_clicks(
     image: FloatArray, clicks: Sequence[Click], previous: FloatArray
 ) -> FloatArray:
-    """The bright parts under positive clicks and the mask before, without disks at negative ones."""
+    """Bright parts under positive clicks and the mask before, without disks at negative clicks."""
     parts, _ = ndimage.label(image > 0.5)
     mask = previous > 0.5
     rows, columns = np.ogrid[: image.shape[0], : image.shape[1]]

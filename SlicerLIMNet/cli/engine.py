@@ -4,32 +4,84 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from SlicerLIMNet.domain.config import PAPER, PERMANENT, PRESETS, UNTIL_END, WHOLE
+from SlicerLIMNet.domain.config import (
+    PAPER,
+    PERMANENT,
+    PRESETS,
+    UNTIL_END,
+    WHOLE,
+    preset_by_name,
+)
 from SlicerLIMNet.session.parts import Networks
 
-EngineMaker = Callable[[str, str], Networks]
-"""Preset and device, by name, to an engine."""
-
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
-def make_engine(preset: str, device: str) -> Networks:
-    """Return an engine with the weights of a preset.
+@dataclass(frozen=True)
+class EngineChoice:
+    """Which engine the user asked for.
 
     Raises:
         ConfigError: There is no such preset.
+    """
+
+    preset: str = "light"
+    """By name."""
+    device: str = "auto"
+    """One of `DEVICES`."""
+    precision: str = "auto"
+    """One of `PRECISIONS`."""
+    threads: int | None = None
+    """Of the CPU; None leaves what there is."""
+    with_fusion: bool = True
+    """Whether the quality network is needed."""
+
+    def __post_init__(self) -> None:
+        preset_by_name(self.preset)  # a wrong name is found before any work
+
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> EngineChoice:
+        """Return what the options of `add_engine_options` say.
+
+        Raises:
+            ConfigError: There is no such preset.
+        """
+        return cls(
+            arguments.preset,
+            arguments.device,
+            arguments.precision,
+            arguments.threads,
+            with_fusion=getattr(arguments, "fusion", None) is not False,
+        )
+
+
+EngineMaker = Callable[[EngineChoice], Networks]
+
+
+def make_engine(choice: EngineChoice) -> Networks:
+    """Return an engine with the weights of a preset.
+
+    Raises:
         WeightsError: Its weights are missing or damaged.
         DeviceError: There is no such device here.
     """
     from SlicerLIMNet.session.engine import Engine
 
-    return Engine(preset, device)
+    return Engine(
+        choice.preset,
+        choice.device,
+        precision=choice.precision,
+        threads=choice.threads,
+        with_fusion=choice.with_fusion,
+    )
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--preset` and `--device`."""
+def add_engine_options(parser: argparse.ArgumentParser, device: str = "auto") -> None:
+    """Add `--preset`, `--device`, `--precision` and `--threads`."""
     parser.add_argument(
         "--preset",
         default="light",
@@ -38,9 +90,18 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device",
-        default="auto",
+        default=device,
         choices=DEVICES,
         help="where to compute; auto takes a GPU if there is one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=PRECISIONS,
+        help="auto takes bfloat16 where it is measured to be fast (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="of the CPU (default: as torch chooses)"
     )
 
 
@@ -61,9 +122,10 @@ def add_round_options(parser: argparse.ArgumentParser) -> None:
         "one just clicked (default: the preset's)",
     )
     parser.add_argument(
-        "--no-fusion",
-        action="store_true",
-        help="let a slice's new mask always replace the old one",
+        "--fusion",
+        action=argparse.BooleanOptionalAction,
+        help="whether the better of old and new mask of a slice is kept, or always the new one "
+        "(default: the preset's)",
     )
 
 
@@ -74,8 +136,8 @@ def round_options(arguments: argparse.Namespace) -> dict[str, Any]:
         chosen["range"] = arguments.range_
     if arguments.memory is not None:
         chosen["memory"] = arguments.memory
-    if arguments.no_fusion:
-        chosen["fusion"] = False
+    if arguments.fusion is not None:
+        chosen["fusion"] = arguments.fusion
     return chosen
 
 

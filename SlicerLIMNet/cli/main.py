@@ -11,8 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 
+from SlicerLIMNet import __version__
 from SlicerLIMNet.cli import bench, demo, evaluate, segment, train, weights
 from SlicerLIMNet.cli.engine import EngineMaker, make_engine
 from SlicerLIMNet.cli.terminal import logging_to_stderr, say
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"limnet {_version()}")
+    parser.add_argument("--version", action="version", version=f"limnet {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     everywhere = argparse.ArgumentParser(add_help=False)
     everywhere.add_argument("--verbose", action="store_true", help="show on stderr what is done")
@@ -110,13 +110,6 @@ def _close_stdout() -> None:
     """Keep Python from writing to a closed pipe once more when it ends."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _version() -> str:
-    try:
-        return version("SlicerLIMNet")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

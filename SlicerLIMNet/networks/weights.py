@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from SlicerLIMNet.errors import OutputError, WeightsError
+from SlicerLIMNet.errors import LIMNetError, OutputError, WeightsError
 
 FORMAT = "limnet-weights-1"
 CHECKSUMS = "SHA256SUMS"
@@ -78,9 +79,9 @@ def build_network(network: str, configuration: Mapping[str, Any]) -> nn.Module:
     module, name = BUILDERS[network]
     try:
         built = getattr(importlib.import_module(module), name)(**configuration)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, LIMNetError) as error:
         raise WeightsError(
-            f"Network {network} cannot be built from {dict(configuration)!r:.200} ({error})."
+            f"Network {network} cannot be built from {configuration!r:.200} ({error})."
         ) from error
     assert isinstance(built, nn.Module)
     return built
@@ -121,7 +122,8 @@ def save_weights(
         save_file(tensors, part, metadata=metadata)
         part.replace(path)
     except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise OutputError(
             f"{path} could not be written ({error}); choose another place."
         ) from error
@@ -147,6 +149,8 @@ def read_info(path: Path) -> WeightsInfo:
         )
     try:
         configuration = json.loads(metadata["configuration"])
+        if not isinstance(configuration, dict):
+            raise ValueError("its configuration is no object")
         return WeightsInfo(path, metadata["network"], configuration, file_sha256(path), metadata)
     except (KeyError, ValueError) as error:
         raise _corrupt(path, error) from error
@@ -198,7 +202,11 @@ def read_checksums(folder: Path) -> dict[str, str]:
     path = folder / CHECKSUMS
     if not path.is_file():
         return {}
-    pairs = (line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip())
+    pairs = (
+        line.split(maxsplit=1)
+        for line in path.read_text(errors="replace").splitlines()
+        if line.strip()
+    )
     return {pair[1].lstrip("*").strip(): pair[0] for pair in pairs if len(pair) == 2}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.fusion.judge import Judge
 from SlicerLIMNet.imaging.error_clicks import PixelClick
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.networks.memory_interface import MemoryNetwork
 from SlicerLIMNet.networks.memory_network import XMemNetwork
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.propagator import Propagator
@@ -201,27 +203,27 @@ class Engine:
 
     def _set_up(self) -> None:
         """Put the networks where they belong, with empty caches."""
-        networks, place = self._networks, {"device": self.device, "dtype": self.dtype}
+        networks = self._networks
         budget_mib = self._options.feature_cache_mib
         if budget_mib is None:
             budget_mib = cache_budget_mib(self.device)
         judged_at_once = _JUDGED_AT_ONCE
         if self._fallback:
             budget_mib, judged_at_once = budget_mib / 8, _JUDGED_AT_ONCE_SMALL
-        self._prompter = prompter_of(networks.prompt.to(**place), self.device, self.dtype)
+        for network in (networks.prompt, networks.memory, networks.quality):
+            if network is not None:
+                network.to(self.device, self.dtype)
+        self._prompter = prompter_of(networks.prompt, self.device, self.dtype)
         is_xmem = isinstance(networks.memory, XMemNetwork)
         self._regions = RegionConfig(size=_XMEM_REGION if is_xmem else _LIGHT_REGION)
-        networks.memory.to(**place)
         self._propagators = PropagatorPool(self._new_propagator, budget_mib)
         self._judge = None
         if networks.quality is not None:
-            quality = networks.quality.to(**place)
-            self._judge = Judge(quality, self.device, self.dtype, judged_at_once)
+            self._judge = Judge(networks.quality, self.device, self.dtype, judged_at_once)
 
     def _new_propagator(self, cache: FeatureCache) -> Propagator:
-        return Propagator(
-            self._networks.memory, MemoryConfig(), self._regions, cache, self.device, self.dtype
-        )
+        network = cast(MemoryNetwork, self._networks.memory)
+        return Propagator(network, MemoryConfig(), self._regions, cache, self.device, self.dtype)
 
 
 def _rule(config: RoundConfig) -> RangeRule:

@@ -11,6 +11,7 @@ from torch import nn
 
 from SlicerLIMNet.domain.config import Preset
 from SlicerLIMNet.errors import ConfigError, WeightsError
+from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.networks.weights import load_weights, models_folder, user_models_folder
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -25,13 +26,13 @@ _IMPORTS = {"paper-prompt": "--kind ritm", "paper-memory": "--kind xmem"}
 
 @dataclass(frozen=True)
 class EngineNetworks:
-    """Networks in evaluation mode, float32, on the CPU; the engine moves them."""
+    """Networks in evaluation mode; the engine that takes them moves and converts them."""
 
     prompt: nn.Module
     """Clicks to masks."""
     memory: nn.Module
     """One slice to the next."""
-    quality: nn.Module | None
+    quality: QualityNetwork | None
     """Which of two masks is better; None where nothing is ever fused."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """Of each weights file, by role."""
@@ -64,7 +65,9 @@ def load_networks(
     modules, sha256 = {}, {}
     for role, path in paths.items():
         modules[role], sha256[role] = _load(path, role)
-    return EngineNetworks(modules["prompt"], modules["memory"], modules.get("quality"), sha256)
+    quality = modules.get("quality")
+    assert quality is None or isinstance(quality, QualityNetwork)
+    return EngineNetworks(modules["prompt"], modules["memory"], quality, sha256)
 
 
 def _load(path: Path, role: str) -> tuple[nn.Module, str]:

@@ -86,12 +86,18 @@ class RoundRun:
     """
 
     def __init__(
-        self, state: ObjectState, stack: SliceStack, networks: Networks, config: RoundConfig
+        self,
+        plan: RoundPlan,
+        state: ObjectState,
+        stack: SliceStack,
+        networks: Networks,
+        config: RoundConfig,
     ) -> None:
-        self.plan = plan_round(state, config)
+        """Get ready; the plan must be of this state and these options."""
+        self.plan = plan
+        self.state = state
         self.shown: dict[int, SparseProbability] = {}
         """What `spread` has yielded so far."""
-        self.state = state
         self._stack = stack
         self._networks = networks
         self._config = config
@@ -116,8 +122,9 @@ class RoundRun:
 
         Args:
             partly: Only slices that `spread` has reached count; the others keep their mask.
-            check: Called between batches; it may raise to leave.
+            check: Called before every batch; it may raise to leave.
         """
+        check()
         reached = {*self.shown} if partly else {*self.plan.in_range, *self.plan.prompted}
         free = sorted(reached - self.state.current.locked)
         candidates = [self._candidate(index) for index in free]
@@ -175,8 +182,10 @@ class RoundRun:
         new = self.shown.get(index, self._empty) if kept is None else kept
         new = without_overwriting(self.state, self._stack.volume, index, new)
         previous = self.state.current.results.get(index)
-        is_same_prompt = index in self.plan.prompted and previous and previous.probability == new
-        provenance = previous.provenance if previous and is_same_prompt else self._provenance
+        provenance = self._provenance
+        was_prompted_before = index in self.plan.prompted and index not in self.state.pending
+        if was_prompted_before and previous is not None and previous.probability == new:
+            provenance = previous.provenance
         return SliceResult(index, new, provenance, slice_score(new))
 
     def _needs_judge(self, new: SliceResult) -> bool:

@@ -29,6 +29,7 @@ from SlicerLIMNet.session.operations import (
     Operation,
     RemoveClick,
     Unlock,
+    find_click,
     prepare_click,
 )
 from SlicerLIMNet.session.parts import Networks, OutOfDeviceMemory
@@ -36,7 +37,7 @@ from SlicerLIMNet.session.planes import stack_of
 from SlicerLIMNet.session.prompts import prompt_with, prompt_without
 from SlicerLIMNet.session.recorder import Recorder
 from SlicerLIMNet.session.restore import differences, first_state, restore
-from SlicerLIMNet.session.round import RoundRun
+from SlicerLIMNet.session.round import RoundRun, plan_round
 from SlicerLIMNet.session.stack import SliceStack
 from SlicerLIMNet.session.view import SessionView
 
@@ -140,7 +141,8 @@ class Session(SessionView):
             ClickError: There is no such click. The session is left as it was.
         """
         self._check_idle()
-        stack = self._stack()
+        find_click(self.state.current, click)
+        stack = self.stack
         answer = self._on_device(lambda: prompt_without(self.state, stack, self._engine, click))
         probability, zoom = answer or (None, None)
         self._commit(RemoveClick(click, probability, zoom))
@@ -165,7 +167,8 @@ class Session(SessionView):
             Cancelled: Somebody asked to stop; the session is as it was before the round.
         """
         self._check_idle()
-        run = RoundRun(self.state, self._stack(), self._engine, self._config)
+        plan = plan_round(self.state, self._config)
+        run = RoundRun(plan, self.state, self.stack, self._engine, self._config)
         return self._run(run, cancel or CancelToken(), keep_partial)
 
     def undo(self) -> None:
@@ -303,9 +306,6 @@ class Session(SessionView):
         state = operation.apply(self.state, self.volume)
         self._recorder.operation(operation, self.state, self._config, self._window)
         self._history.push(state)  # cannot fail
-
-    def _stack(self) -> SliceStack:
-        return stack_of(self.volume, self.plane, self.state.window)
 
     def _chosen_window(self, grid: SliceStack, click: Click) -> tuple[float, float]:
         axis = _window_axis(grid.plane)

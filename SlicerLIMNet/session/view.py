@@ -16,8 +16,9 @@ from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import SessionError
 from SlicerLIMNet.fusion.fuse import next_slice_to_check
 from SlicerLIMNet.session.history import History
-from SlicerLIMNet.session.planes import fused_volume
+from SlicerLIMNet.session.planes import fused_volume, stack_of
 from SlicerLIMNet.session.recorder import Recorder
+from SlicerLIMNet.session.stack import SliceStack
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -49,6 +50,17 @@ class SessionView:
     def shape(self) -> tuple[int, int, int]:
         """Slices, rows and columns of the plane."""
         return self.state.current.shape
+
+    @property
+    def stack(self) -> SliceStack:
+        """The slices of the plane, in the window of the session.
+
+        Raises:
+            SessionError: Nobody has clicked yet, so there is no window.
+        """
+        if self.state.window is None:
+            raise SessionError("the intensity window is not known before the first click")
+        return stack_of(self.volume, self.plane, self.state.window)
 
     @property
     def config(self) -> RoundConfig:

@@ -92,8 +92,6 @@ class PromptSampler:
         warp = Warp.draw(self._size, rng)
         image = warp.apply(cut(pixels, box, size))
         truth = warp.apply(cut(mask, box, size)) > 0.5
-        if image.ndim == 2:
-            image = np.repeat(image[..., None], 3, axis=2)
         return self._finished(image, truth)
 
     def _labelled(self, source: int) -> tuple[FloatArray, BoolArray] | None:
@@ -138,6 +136,8 @@ class PromptSampler:
         if np.count_nonzero(truth) < LEAST_PIXELS:
             return None
         image = blur(change_intensity(image, rng), rng)
+        if image.ndim == 2:
+            image = np.repeat(image[..., None], 3, axis=2)
         if rng.random() < ABSENT_CHANCE:
             return self._absent(image, truth)
         if rng.random() < 0.35:

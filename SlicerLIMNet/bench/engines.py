@@ -1,0 +1,95 @@
+"""Engines to measure: the preset's networks, or the same with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from SlicerLIMNet.domain.config import Preset, preset_by_name
+from SlicerLIMNet.networks.quality_network import QualityNetwork
+from SlicerLIMNet.networks.weights import build_network, models_folder, user_models_folder
+from SlicerLIMNet.session.engine import Engine
+from SlicerLIMNet.session.engine_networks import EngineNetworks, load_networks
+
+_SEED = 0
+
+_RANDOM: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "light": {
+        "prompt": ("light-prompt", {}),
+        "memory": ("light-memory", {}),
+        "quality": ("quality", {"kind": "small"}),
+    },
+    "paper": {
+        "prompt": ("ritm", {"size": "h32"}),
+        "memory": ("xmem", {}),
+        "quality": ("quality", {"kind": "resnet50"}),
+    },
+}
+"""By preset and role: network and configuration."""
+
+
+@dataclass(frozen=True)
+class BenchEngines:
+    """Makes engines that share networks and differ in nothing but the features they keep."""
+
+    preset: str
+    """By name."""
+    device: str
+    """As the engine takes it."""
+    precision: str
+    """Never auto: all engines have the same."""
+    networks: EngineNetworks
+    """Shared."""
+    has_random_weights: bool
+    """Whether masks mean nothing; the times are those of trained networks."""
+
+    @classmethod
+    def load(
+        cls, preset: str, device: str, precision: str, threads: int | None, random_weights: bool
+    ) -> BenchEngines:
+        """Load a preset's networks; where its files are missing, or on wish, with random weights.
+
+        Raises:
+            ConfigError: An option is unknown.
+            WeightsError: A file is damaged.
+            DeviceError: This machine has no such device.
+        """
+        chosen = preset_by_name(preset)
+        is_random = random_weights or not _has_files(chosen)
+        networks = random_networks(preset) if is_random else load_networks(chosen, {}, True)
+        first = Engine(preset, device, precision=precision, threads=threads, networks=networks).info
+        return cls(preset, first.device, first.precision, networks, is_random)
+
+    def make(self, keeps_features: bool = True) -> Engine:
+        """Return an engine that has seen no volume yet."""
+        return Engine(
+            self.preset,
+            self.device,
+            precision=self.precision,
+            networks=self.networks,
+            feature_cache_mib=None if keeps_features else 0,
+        )
+
+
+def random_networks(preset: str) -> EngineNetworks:
+    """Return the networks of a preset with random weights, always the same."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        built = {
+            role: build_network(network, configuration).eval().requires_grad_(False)
+            for role, (network, configuration) in _RANDOM[preset].items()
+        }
+    quality = built["quality"]
+    assert isinstance(quality, QualityNetwork)
+    return EngineNetworks(built["prompt"], built["memory"], quality)
+
+
+def _has_files(preset: Preset) -> bool:
+    folders = (models_folder(), user_models_folder())
+    return all(
+        any(path for folder in folders for path in folder.glob(f"{stem}*.safetensors"))
+        for stem in preset.weights.values()
+    )
