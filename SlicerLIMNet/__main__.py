@@ -1,8 +1,7 @@
-"""`python -m SlicerLIMNet` is the command `limnet`."""
+"""`python -m SlicerLIMNet` is `limnet`."""
 
 import sys
 
 from SlicerLIMNet.cli.main import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

@@ -58,7 +58,7 @@ class BenchEngines:
             DeviceError: This machine has no such device.
         """
         chosen = preset_by_name(preset)
-        is_random = random_weights or not _has_files(chosen)
+        is_random = random_weights or not has_files(chosen)
         networks = random_networks(preset) if is_random else load_networks(chosen, {}, True)
         first = Engine(preset, device, precision=precision, threads=threads, networks=networks).info
         return cls(preset, first.device, first.precision, networks, is_random)
@@ -87,7 +87,8 @@ def random_networks(preset: str) -> EngineNetworks:
     return EngineNetworks(built["prompt"], built["memory"], quality)
 
 
-def _has_files(preset: Preset) -> bool:
+def has_files(preset: Preset) -> bool:
+    """Whether there are weights files for every network of a preset."""
     folders = (models_folder(), user_models_folder())
     return all(
         any(path for folder in folders for path in folder.glob(f"{stem}*.safetensors"))

@@ -41,12 +41,15 @@ class KeptSession:
 
         Raises:
             SessionError: What is there is no session, is damaged, or belongs to another volume.
-            OutputError: A zip cannot be written there.
+            OutputError: It cannot be written.
         """
-        if path is not None and _is_zip(path):
-            check_can_write(path)
-        is_there = path is not None and _holds_files(path)
-        stored = Session.open(path, volume, engine) if path is not None and is_there else None
+        if path is None:
+            return cls(None, volume, engine, None)
+        if path.is_file() and not _is_zip(path):
+            raise SessionError(f"{path} is a file; a session is a folder or a file .zip")
+        if path.is_dir() or _is_zip(path):
+            check_can_write(path if _is_zip(path) else path / "journal.jsonl")
+        stored = Session.open(path, volume, engine) if _holds_files(path) else None
         return cls(path, volume, engine, stored)
 
     def begin(

@@ -16,8 +16,6 @@ from SlicerLIMNet.io.write_aside import write_aside
 if TYPE_CHECKING:
     from torch import nn
 
-    from SlicerLIMNet.networks.weights import WeightsInfo
-
 _ROLES = {"ritm": "prompt", "xmem": "memory"}
 _LICENCE = "as its authors published it"
 _MOST_NAMES = 20
@@ -48,9 +46,7 @@ def add_parser(commands: Any, everywhere: argparse.ArgumentParser) -> None:
 
 def list_weights(arguments: argparse.Namespace, _: EngineMaker) -> None:
     """Print the weights files that presets can use."""
-    from SlicerLIMNet.networks.weights import read_info
-
-    rows = [_facts(read_info(path)) for path in _installed()]
+    rows = [_facts(path) for path in _installed()]
     if arguments.json:
         print_json(rows)
         return
@@ -176,14 +172,21 @@ def _lost() -> Iterable[Path]:
         yield from (path for path in listed if not path.is_file())
 
 
-def _facts(info: WeightsInfo) -> dict[str, Any]:
+def _facts(path: Path) -> dict[str, Any]:
+    """Return what a file says about itself, or what is wrong with it."""
+    from SlicerLIMNet.networks.weights import read_info
+
+    try:
+        info = read_info(path)
+    except WeightsError as error:
+        return {"file": str(path), "fault": str(error)}
     stored = info.metadata
     return {
-        "file": str(info.path),
+        "file": str(path),
         "network": info.network,
         "preset": stored.get("preset", ""),
         "parameters": int(stored.get("parameters", 0)),
-        "bytes": info.path.stat().st_size,
+        "bytes": path.stat().st_size,
         "trained_on": stored.get("trained_on", ""),
         "licence": stored.get("licence", ""),
         "configuration": dict(info.configuration),
@@ -192,6 +195,8 @@ def _facts(info: WeightsInfo) -> dict[str, Any]:
 
 
 def _description(row: dict[str, Any]) -> str:
+    if "fault" in row:
+        return row["fault"]
     millions, megabytes = row["parameters"] / 1e6, row["bytes"] / 1e6
     return (
         f"{row['network']}, preset {row['preset']}, {millions:.2f}M parameters, {megabytes:.1f} MB,"

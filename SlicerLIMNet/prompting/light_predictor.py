@@ -117,9 +117,11 @@ class LightPredictor:
             positive = [click for click in clicks if click.positive]
             if not positive:
                 return LightPrediction(np.zeros(shape, np.float32), LightState())
-            previous = self._first_look(image, clicks, previous, positive[-1])
-            box = None
-        box = self._next_box(box, previous > 0.5, clicks)
+            # only where it lies is taken over: the closer look draws its mask afresh
+            seen = self._first_look(image, clicks, previous, positive[-1])
+            box = self._next_box(None, seen > 0.5, clicks)
+        else:
+            box = self._next_box(box, previous > 0.5, clicks)
         probability = self._look(image, clicks, previous, [box])[0]
         if _is_cut_off(probability > 0.5, box):
             box = self._next_box(None, probability > 0.5, clicks)

@@ -51,7 +51,7 @@ SMALL, CPU = "small", "cpu"
 
 _JUDGED_AT_ONCE, _JUDGED_AT_ONCE_SMALL = 32, 4
 _XMEM_REGION = 384  # the crops that XMem was trained on
-_LIGHT_REGION = 192
+_LIGHT_REGION = 128  # the crops that the light network was trained on
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.plane import AnyPlane, Plane, plane_to_json
 from SlicerLIMNet.domain.rounds import ObjectState, Origin, Provenance, SliceResult
 from SlicerLIMNet.domain.volume import Volume
+from SlicerLIMNet.errors import SessionError
 from SlicerLIMNet.session.journal import FORMAT, Entry, Slices
 from SlicerLIMNet.session.operations import (
     AddClick,
@@ -25,6 +26,7 @@ from SlicerLIMNet.session.operations import (
     Unlock,
 )
 from SlicerLIMNet.session.parts import EngineInfo
+from SlicerLIMNet.session.planes import stack_of
 
 Line = tuple[Entry, Slices | None]
 
@@ -96,13 +98,15 @@ def operation_of(entry: Entry, plane: AnyPlane, volume: Volume, slices: Slices) 
     if name == "click":
         return _click_operation(entry, plane, volume, slices)
     if name == "propagate_end":
-        return _round_operation(entry, slices, _rows_columns(plane, volume))
+        return _round_operation(entry, plane, volume, slices)
     if name == "edit":
         empty = SparseProbability.empty(_rows_columns(plane, volume))
-        masks = {index: slices.get(index, empty) for index in entry["slices"]}
+        wanted = [_checked(index, plane, volume) for index in entry["slices"]]
+        masks = {index: slices.get(index, empty) for index in wanted}
         return Edit(masks, entry["given"])
     assert name in ("lock", "unlock")
-    return Lock(entry["slice"]) if name == "lock" else Unlock(entry["slice"])
+    index = _checked(entry["slice"], plane, volume)
+    return Lock(index) if name == "lock" else Unlock(index)
 
 
 def click_of(entry: Entry, plane: AnyPlane) -> Click:
@@ -148,6 +152,8 @@ def _click_operation(
     entry: Entry, plane: AnyPlane, volume: Volume, slices: Slices
 ) -> AddClick | RemoveClick:
     click = click_of(entry, plane)
+    if not stack_of(volume, plane).contains(click):
+        raise SessionError(f"the {click} lies outside the volume")
     empty = SparseProbability.empty(_rows_columns(plane, volume))
     prompt = slices.get(click.slice_index, empty)
     zoom = None if entry["zoom"] is None else tuple(entry["zoom"])
@@ -169,15 +175,27 @@ def _round_line(operation: FinishRound) -> Line:
     return entry, {result.slice_index: result.probability for result in operation.results}
 
 
-def _round_operation(entry: Entry, slices: Slices, rows_columns: tuple[int, int]) -> FinishRound:
-    empty = SparseProbability.empty(rows_columns)
-    parts = zip(entry["slices"], entry["provenance"], entry["scores"], strict=True)
+def _round_operation(entry: Entry, plane: AnyPlane, volume: Volume, slices: Slices) -> FinishRound:
+    empty = SparseProbability.empty(_rows_columns(plane, volume))
+    indices = [_checked(index, plane, volume) for index in entry["slices"]]
+    parts = zip(indices, entry["provenance"], entry["scores"], strict=True)
     results = tuple(
         SliceResult(index, slices.get(index, empty), _provenance(text), score)
         for index, text, score in parts
     )
     region = None if entry["region"] is None else tuple(entry["region"])
     return FinishRound(results, region, entry["cut_after"])
+
+
+def _checked(index: Any, plane: AnyPlane, volume: Volume) -> int:
+    """Return the index of a slice that is there.
+
+    Raises:
+        SessionError: It is not.
+    """
+    if not isinstance(index, int) or not 0 <= index < plane_shape(plane, volume)[0]:
+        raise SessionError(f"there is no slice {index!r:.50}")
+    return index
 
 
 def _provenance(text: str) -> Provenance:

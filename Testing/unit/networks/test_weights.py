@@ -144,7 +144,7 @@ def test_metadata_that_build_no_network_are_refused(file, changes):
 def test_tensors_of_another_configuration_are_refused_with_their_names(file):
     metadata = {"format": FORMAT, "network": "quality", "configuration": '{"kind": "resnet18"}'}
     rewrite(file, metadata)
-    with pytest.raises(WeightsError, match="does not fit its network.*missing"):
+    with pytest.raises(WeightsError, match=r"does not fit its network.*missing"):
         load_weights(file)
 
 

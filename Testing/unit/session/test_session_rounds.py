@@ -214,9 +214,7 @@ def test_a_range_of_slices_leaves_the_others_as_they_were(session_on_ball):
     assert provenances(session)[13] == "round 2"
 
 
-def test_a_slice_that_no_round_has_reached_takes_its_first_mask_unjudged(
-    session_on_ball, networks
-):
+def test_a_slice_that_no_round_has_reached_takes_its_first_mask_unjudged(session_on_ball, networks):
     session = session_on_ball(config=RoundConfig(range=2))
     session.add_click(CENTRE)
     finish_round(session)

@@ -4,45 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from SlicerLIMNet.domain.clicks import Click
-from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.domain.progress import CancelToken
-from SlicerLIMNet.domain.rounds import ObjectState
 from SlicerLIMNet.errors import Cancelled, SessionError
-from SlicerLIMNet.session.session import Session
-
-CENTRE = Click(slice_index=8, row=8, column=8)
-UPPER = Click(slice_index=11, row=8, column=8, positive=False)
-
-
-def finish_round(session: Session) -> None:
-    for _ in session.run_round():
-        pass
-
-
-def busy_day(session: Session) -> list[ObjectState]:
-    """Let everything happen once; return the state before, between and after."""
-    truth_like = session.volume.array > 50
-    steps = [
-        lambda: session.add_click(CENTRE),
-        lambda: session.add_click(Click(8, 8, 12, positive=False)),
-        lambda: finish_round(session),
-        lambda: session.lock(5),
-        lambda: session.add_click(UPPER),
-        lambda: finish_round(session),
-        lambda: session.unlock(5),
-        lambda: session.set_mask(truth_like, slices=[3, 4]),
-        lambda: session.add_click(Click(8, 8, 5), Plane(2)),
-        lambda: finish_round(session),
-        lambda: session.remove_click(Click(8, 8, 5)),
-        lambda: session.add_click(Click(3, 8, 8), Plane(0)),
-        lambda: finish_round(session),
-    ]
-    states = [session.state]
-    for step in steps:
-        step()
-        states.append(session.state)
-    return states
+from Testing.session_days import CENTRE, UPPER, busy_day, cut_round, finish_round
 
 
 def test_undo_and_redo_walk_over_every_state_bit_for_bit(session_on_ball):
@@ -129,10 +93,7 @@ def test_on_wish_the_slices_done_so_far_are_kept_and_fused(session_on_ball, netw
     before = session.results
     networks.drift, networks.preference = 2, 0.2
     session.add_click(UPPER)
-    cancel = CancelToken()
-    for done, _ in enumerate(session.run_round(cancel, keep_partial=True), 1):
-        if done == 4:
-            cancel.cancel()
+    cut_round(session, 4)
     provenances = [str(result.provenance) for result in session.results]
     changed = [i for i, text in enumerate(provenances) if text == "round 2"]
     assert changed == [9, 10, 11, 12, 13]  # 9 was under way together with 13
