@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
-from SlicerLIMNet.domain.config import Preset, preset_by_name
+from SlicerLIMNet.domain.clicks import Click
+from SlicerLIMNet.domain.config import WHOLE, Preset, RoundConfig, preset_by_name
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.networks.weights import build_network, models_folder, user_models_folder
 from SlicerLIMNet.session.engine import Engine
 from SlicerLIMNet.session.engine_networks import EngineNetworks, load_networks
+from SlicerLIMNet.session.parts import FloatArray, PromptAnswer, Zoom
 
 _SEED = 0
 
@@ -63,15 +66,38 @@ class BenchEngines:
         first = Engine(preset, device, precision=precision, threads=threads, networks=networks).info
         return cls(preset, first.device, first.precision, networks, is_random)
 
+    @property
+    def rounds(self) -> RoundConfig:
+        """How rounds run: as the preset says, and through all slices where masks mean nothing."""
+        usual = preset_by_name(self.preset).round
+        return replace(usual, range=WHOLE) if self.has_random_weights else usual
+
     def make(self, keeps_features: bool = True) -> Engine:
         """Return an engine that has seen no volume yet."""
-        return Engine(
+        kind = DiskEngine if self.has_random_weights else Engine
+        return kind(
             self.preset,
             self.device,
             precision=self.precision,
             networks=self.networks,
             feature_cache_mib=None if keeps_features else 0,
         )
+
+
+class DiskEngine(Engine):
+    """Asks its prompt network, which takes its time, but answers with a disk around the click.
+
+    Random weights may well see nothing, and then a round would have nothing to do.
+    """
+
+    def prompt(
+        self, image: FloatArray, clicks: Sequence[Click], previous: FloatArray, zoom: Zoom
+    ) -> PromptAnswer:
+        """Return a disk a third of the slice wide; see `Networks`."""
+        answer = super().prompt(image, clicks, previous, zoom)
+        rows, columns = np.ogrid[: image.shape[0], : image.shape[1]]
+        distance = np.hypot(rows - clicks[-1].row, columns - clicks[-1].column)
+        return answer._replace(probability=(distance < image.shape[0] / 6).astype(np.float32))
 
 
 def random_networks(preset: str) -> EngineNetworks:

@@ -17,9 +17,7 @@ from SlicerLIMNet.bench.cases import PLANE, BenchSize, made_clicks, made_volume
 from SlicerLIMNet.bench.engines import BenchEngines
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.progress import CancelToken, Progress
-from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.session.engine import Engine
 from SlicerLIMNet.session.session import Session
 
 Clock = Callable[[], float]
@@ -41,7 +39,6 @@ class Pass(NamedTuple):
 
     seconds: dict[str, float]
     probability: npt.NDArray[np.uint8]
-    feature_bytes: int
     slices: tuple[int, int]
 
 
@@ -148,23 +145,21 @@ def run_bench(
     pairs = []
     for done in range(repeats + 1):
         ways = (engines.make(), engines.make(keeps_features=False))
-        pairs.append([_pass(engine, volume, clicks, cancel, clock) for engine in ways])
+        sessions = [Session(volume, engine, PLANE, engines.rounds) for engine in ways]
+        pairs.append([_pass(session, clicks, cancel, clock) for session in sessions])
         report(Progress(done + 1, repeats + 1, "" if done else "warm"))
-    kept, _ = pairs[0]
+        feature_mib = ways[0].feature_bytes / MIB
     return BenchResult(
         size,
         _seconds(pairs[1:]),
-        kept.slices,
+        pairs[0][0].slices,
         all(np.array_equal(a.probability, b.probability) for a, b in pairs),
-        kept.feature_bytes / MIB,
+        feature_mib,
         _facts(engines),
     )
 
 
-def _pass(
-    engine: Engine, volume: Volume, clicks: Sequence[Click], cancel: CancelToken, clock: Clock
-) -> Pass:
-    session = Session(volume, engine, PLANE)
+def _pass(session: Session, clicks: Sequence[Click], cancel: CancelToken, clock: Clock) -> Pass:
     seconds, slices = {}, []
     for number, click in zip(("first", "later"), clicks, strict=True):
         start = clock()
@@ -173,8 +168,7 @@ def _pass(
         slices.append(len({result.slice_index for result in session.run_round(cancel)}))
         seconds[f"{number}_click"] = clicked - start
         seconds[f"{number}_round"] = clock() - clicked
-    probability = session.probability_volume()
-    return Pass(seconds, probability, engine.feature_bytes, (slices[0], slices[1]))
+    return Pass(seconds, session.probability_volume(), (slices[0], slices[1]))
 
 
 def _seconds(pairs: Sequence[Sequence[Pass]]) -> dict[str, list[float]]:

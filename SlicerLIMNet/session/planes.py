@@ -153,16 +153,22 @@ def _places(
 ) -> tuple[Floats, Floats, Floats]:
     """Return slice, row and column in another plane of all pixels of a slice.
 
-    Planes are grids, so three corners tell all; what comes back broadcasts to (rows, columns).
+    Planes are grids, so three corners tell all. What comes back broadcasts to (rows, columns) and
+    is small where a coordinate depends on the row or the column only, as between array axes.
     """
     corners = np.array([(index, 0, 0), (index, 1, 0), (index, 0, 1)], np.float64)
     first, down, right = _from_voxels(geometry, other, _to_voxels(geometry, plane, corners))
     rows = np.arange(rows_columns[0])[:, None]
     columns = np.arange(rows_columns[1])[None, :]
     slices, other_rows, other_columns = (
-        first[k] + rows * (down[k] - first[k]) + columns * (right[k] - first[k]) for k in range(3)
+        first[k] + _steps(rows, down[k] - first[k]) + _steps(columns, right[k] - first[k])
+        for k in range(3)
     )
     return slices, other_rows, other_columns
+
+
+def _steps(indices: npt.NDArray[np.int64], step: float) -> Floats:
+    return np.asarray(indices * step, np.float64) if step else np.zeros((1, 1))
 
 
 def _on_slices(

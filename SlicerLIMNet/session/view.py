@@ -15,8 +15,9 @@ from SlicerLIMNet.domain.rounds import ObjectState, SliceResult
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import SessionError
 from SlicerLIMNet.fusion.fuse import next_slice_to_check
+from SlicerLIMNet.imaging.window import Window
 from SlicerLIMNet.session.history import History
-from SlicerLIMNet.session.planes import fused_volume, stack_of
+from SlicerLIMNet.session.planes import fused_volume
 from SlicerLIMNet.session.recorder import Recorder
 from SlicerLIMNet.session.stack import SliceStack
 
@@ -52,15 +53,24 @@ class SessionView:
         return self.state.current.shape
 
     @property
+    def window(self) -> Window:
+        """The voxel values that the networks see as 0 and 1.
+
+        Raises:
+            SessionError: Nobody has clicked yet, and the first click chooses it.
+        """
+        if self.state.window is None:
+            raise SessionError("the intensity window is not known before the first click")
+        return Window(*self.state.window)
+
+    @property
     def stack(self) -> SliceStack:
         """The slices of the plane, in the window of the session.
 
         Raises:
-            SessionError: Nobody has clicked yet, so there is no window.
+            SessionError: Nobody has clicked yet, see `window`.
         """
-        if self.state.window is None:
-            raise SessionError("the intensity window is not known before the first click")
-        return stack_of(self.volume, self.plane, self.state.window)
+        return SliceStack(self.volume, self.plane, self.window)
 
     @property
     def config(self) -> RoundConfig:

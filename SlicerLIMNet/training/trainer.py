@@ -24,6 +24,9 @@ from SlicerLIMNet.training.config import STAGES, TrainConfig, as_json, read_conf
 
 log = logging.getLogger(__name__)
 
+_DAMAGE = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError)
+"""What torch raises at a file that is cut short, of another kind, or of another network."""
+
 
 class Task(Protocol):
     """What a stage adds to the loop: a network, and losses that feed on its own answers."""
@@ -206,7 +209,7 @@ class Trainer:
             self._average.load_state_dict(state["average"])
             self._optimiser.load_state_dict(state["optimiser"])
             self._step, self._seconds = state["step"], state["seconds"]
-        except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        except _DAMAGE as error:
             raise ConfigError(
                 f"{path} is no checkpoint of this stage; name another run folder or remove it."
             ) from error

@@ -65,9 +65,8 @@ def test_a_result_lies_on_the_grid_of_the_volume(torso, engines, out, capsys):
     labels, grid = read_labelmap(torso / out)
     volume = read_volume(torso / "torso.nii.gz")
     assert labels.shape == SHAPE
-    assert grid.is_close(volume.geometry, 1e-3)
-    if out.endswith("nrrd"):
-        assert grid == volume.geometry  # every digit
+    tolerance_voxels = 1e-9 if out.endswith("nrrd") else 1e-4  # NIfTI holds float32
+    assert grid.is_close(volume.geometry, tolerance_voxels)
 
 
 def test_a_session_in_two_calls_gives_what_one_call_gives(torso, engines, capsys):

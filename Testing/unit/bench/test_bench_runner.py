@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from SlicerLIMNet.bench.cases import BenchSize
+from SlicerLIMNet.bench.cases import PLANE, BenchSize, made_clicks, made_volume
 from SlicerLIMNet.bench.engines import BenchEngines, has_files, random_networks
 from SlicerLIMNet.bench.runner import BenchResult, run_bench
 from SlicerLIMNet.cli.main import main
 from SlicerLIMNet.domain.config import preset_by_name
 from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.errors import Cancelled, ConfigError
+from SlicerLIMNet.session.session import Session
 
 SIZE = BenchSize(5, 32)
 
@@ -70,6 +71,12 @@ def test_engines_share_networks_and_differ_in_what_they_keep(engines):
     kept, other = engines.make(), engines.make(keeps_features=False)
     assert kept.info == other.info
     assert kept.feature_bytes == other.feature_bytes == 0
+
+
+def test_with_random_weights_every_click_gives_a_disk(engines):
+    volume, (click, _) = made_volume(SIZE), made_clicks(SIZE)
+    update = Session(volume, engines.make(), PLANE).add_click(click)
+    assert 60 < update.mask.sum() < 110  # a circle of radius 32 / 6
 
 
 def test_random_networks_are_always_the_same_and_leave_the_chance_of_others_alone():

@@ -173,7 +173,7 @@ def test_the_window_is_chosen_by_the_first_click_and_then_stays(networks):
     assert session.state.window == (-1000, 400)
     session.add_click(Click(1, 10, 10))
     assert session.state.window == (-1000, 400)
-    assert session.stack.window == Window(-1000, 400)
+    assert session.window == session.stack.window == Window(-1000, 400)
     session.undo()
     session.undo()
     session.add_click(Click(1, 10, 10))
@@ -189,6 +189,8 @@ def test_a_window_that_was_given_is_taken(session_on_ball):
 def test_there_are_no_images_before_the_first_click(session_on_ball):
     with pytest.raises(SessionError, match="before the first click"):
         _ = session_on_ball().stack
+    with pytest.raises(SessionError, match="before the first click"):
+        _ = session_on_ball(window=Window(0, 1)).window
 
 
 def test_colour_volumes_are_clicked_like_grey_ones(networks, ball):

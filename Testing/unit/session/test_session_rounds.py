@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -334,3 +335,21 @@ def test_a_slice_that_is_not_there_is_refused(session_on_ball):
             call(16)
     with pytest.raises(SessionError, match="there is no slice -1"):
         session.fused_mask(-1)
+
+
+def test_memory_stays_bounded_by_the_object_on_a_long_volume(networks):
+    shape = (1200, 128, 128)
+    voxels = np.zeros(shape, np.uint8)
+    voxels[590:610, 60:70, 60:70] = 200
+    volume = Volume(voxels, Geometry(shape, (1, 1, 1)), "MR")
+    session = Session(volume, networks, Plane(0), RoundConfig(range="whole"))
+    tracemalloc.start()
+    try:
+        for click in (Click(600, 65, 65), Click(605, 65, 65)):
+            session.add_click(click)
+            finish_round(session)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert session.results[600].mask.any()
+    assert peak_bytes < voxels.nbytes / 2  # not even one byte a voxel

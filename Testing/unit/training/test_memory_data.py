@@ -88,6 +88,15 @@ def test_a_sequence_goes_up_or_down_through_its_volume(pool):
     assert {-1, 1} <= set(directions)
 
 
+def test_some_sequences_go_past_the_end_of_their_object(pool):
+    ball = {"CT head and neck": [pool.real["CT head and neck"][0]]}
+    shares = replace(NOTHING, real=1.0)
+    sequences = sequences_of(replace(pool, real=ball), shares, 40, length=6)
+    ends = [not sequence.truths[-1].any() for sequence in sequences]
+    assert 0.3 < np.mean(ends) < 0.95
+    assert all(sequence.truths[0].any() for sequence in sequences)
+
+
 def test_a_moving_image_keeps_its_object_while_it_moves(pool):
     sequences = sequences_of(pool, replace(NOTHING, images=1.0), 20)
     areas = np.array([sequence.truths.sum(axis=(1, 2)) for sequence in sequences])
