@@ -1,8 +1,8 @@
 """Errors that a user can cause or meet; everything else that is raised is a bug of ours.
 
 LIMNetError
-├── ClickError         a click that cannot be used: outside the plane, not a number, nothing to remove
-├── VolumeError        an image that cannot be read or segmented: empty, constant, NaN, 4D, truncated
+├── ClickError         a click outside the plane, not a number, or not there to remove
+├── VolumeError        an image that cannot be read or segmented: constant, NaN, 4D, truncated
 ├── GeometryError      a plane, direction or grid that does not fit the volume
 ├── WeightsError       a weights file that is missing, corrupt, or of another network
 ├── ConfigError        an option, preset or manifest that is unknown or out of range

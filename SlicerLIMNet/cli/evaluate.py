@@ -76,10 +76,10 @@ def add_parser(commands: Any, everywhere: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, engines: EngineMaker) -> None:
     """Run every target, write the figures, print the mean."""
-    from SlicerLIMNet.evaluation.manifest import read_manifest
     from SlicerLIMNet.evaluation.robot_rounds import RobotConfig
     from SlicerLIMNet.evaluation.robot_user import ClickRule
     from SlicerLIMNet.evaluation.runner import evaluate, sessions_on
+    from SlicerLIMNet.io.manifest import read_manifest
 
     choice = EngineChoice.of(arguments)
     robot = RobotConfig(ClickRule(arguments.protocol), arguments.rounds, arguments.jitter)

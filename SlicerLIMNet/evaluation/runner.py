@@ -15,8 +15,7 @@ from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.domain.progress import CancelToken, Progress
 from SlicerLIMNet.domain.volume import Volume
-from SlicerLIMNet.errors import ConfigError, GeometryError
-from SlicerLIMNet.evaluation.manifest import ManifestVolume
+from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.evaluation.robot_rounds import (
     ClickedSession,
     Clock,
@@ -25,8 +24,7 @@ from SlicerLIMNet.evaluation.robot_rounds import (
     run_rounds,
 )
 from SlicerLIMNet.evaluation.robot_user import SEED, RobotUser
-from SlicerLIMNet.io.labelmaps import read_labelmap
-from SlicerLIMNet.io.volumes import read_volume
+from SlicerLIMNet.io.manifest import ManifestVolume, load_case
 from SlicerLIMNet.session.parts import Networks
 from SlicerLIMNet.session.session import Session
 
@@ -139,9 +137,9 @@ def evaluate(
         clock: Seconds, from any start.
 
     Raises:
-        ConfigError: The limit leaves no target, or a target occurs nowhere.
+        ConfigError: The limit leaves no target, a target occurs nowhere, or labels lie on another
+            grid than their image.
         VolumeError: An image or labelmap cannot be read.
-        GeometryError: Labels lie on another grid than their image.
         Cancelled: Somebody asked the work to stop.
     """
     robot = robot or RobotConfig()
@@ -188,13 +186,7 @@ def _read(
     entry: ManifestVolume, labels: Sequence[str]
 ) -> tuple[Volume, Iterator[tuple[str, BoolArray]]]:
     """Return a volume and its objects, each made when it is asked for."""
-    volume = read_volume(entry.image, modality=entry.modality)
-    labelmap, geometry = read_labelmap(entry.labels)
-    if not volume.geometry.is_close(geometry):
-        raise GeometryError(
-            f"the labels of {entry.name} lie on another grid than its image; "
-            f"{geometry.shape_zyx} is not {volume.geometry.shape_zyx}, or spacing or origin differ"
-        )
+    volume, labelmap = load_case(entry)
     return volume, ((label, _truth(entry, label, labelmap)) for label in labels)
 
 

@@ -84,7 +84,10 @@ class SequenceSampler:
                 draw = self._pool.draw_pseudo if source else self._pool.draw_real
                 made = self._from_volume(draw(self._rng), length, second_reference)
             if made is not None and np.count_nonzero(made[1][0]) >= LEAST_PIXELS:
-                return self._finished(made[0], made[1], second_reference)
+                images, truths = made
+                if second_reference and self._rng.random() < 0.5:  # it may begin without object
+                    images, truths = images[::-1], truths[::-1]
+                return self._finished(images, truths, second_reference)
 
     def _from_volume(
         self, target: Target, length: int, second_reference: bool

@@ -8,11 +8,11 @@ import SimpleITK as sitk  # noqa: N813 - the name that its users know
 from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.domain.progress import CancelToken
-from SlicerLIMNet.errors import Cancelled, ConfigError, GeometryError
-from SlicerLIMNet.evaluation.manifest import read_manifest
+from SlicerLIMNet.errors import Cancelled, ConfigError
 from SlicerLIMNet.evaluation.robot_rounds import RobotConfig
 from SlicerLIMNet.evaluation.robot_user import ClickRule
 from SlicerLIMNet.evaluation.runner import evaluate, mean_by_round, sessions_on
+from SlicerLIMNet.io.manifest import read_manifest
 from SlicerLIMNet.io.volumes import read_volume
 from Testing.doubles import FakeNetworks
 
@@ -156,7 +156,7 @@ def test_a_limit_of_nothing_is_refused(manifest):
 
 def test_labels_on_another_grid_are_refused(manifest):
     save(LABELS, manifest.parent / "dev/a_labels.nii.gz", spacing=(1.0, 1.0, 5.0))
-    with pytest.raises(GeometryError, match="another grid"):
+    with pytest.raises(ConfigError, match="different grids"):
         run(manifest)
 
 

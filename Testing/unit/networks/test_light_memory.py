@@ -176,6 +176,24 @@ def test_two_objects_have_the_values_of_one_run_twice_but_for_the_others(network
     assert not torch.allclose(together[:, :1], alone, atol=1e-3)
 
 
+@pytest.mark.parametrize("objects", [1, 2, 3])
+@torch.inference_mode()
+def test_an_object_is_encoded_with_its_mask_and_that_of_the_others(network, objects):
+    seen: list[Tensor] = []
+    handle = network.value_encoder.register_forward_pre_hook(
+        lambda _, arguments: seen.append(arguments[0])
+    )
+    image, masks = image_of(2), mask_of(objects, 2)
+    network.encode_value(image, network.encode_key(image), masks, hidden_of(objects, 2), False)
+    handle.remove()
+    shown = seen[0].unflatten(0, (2, objects))
+    for number in range(objects):
+        others = sum(masks[:, k] for k in range(objects) if k != number)
+        close(shown[:, number, :3], image)
+        close(shown[:, number, 3], masks[:, number])
+        close(shown[:, number, 4], others + torch.zeros_like(masks[:, 0]))
+
+
 @torch.inference_mode()
 def test_two_objects_that_swap_places_swap_their_values(network):
     image, masks, hidden = image_of(), mask_of(2), hidden_of(2)

@@ -204,6 +204,20 @@ def test_a_positive_click_outside_the_box_moves_it():
     assert overlap(mask, image > 0.5) > 0.9
 
 
+def test_a_positive_click_just_outside_moves_a_box_that_still_overlaps_enough():
+    image = slice_with((100, 130, 90, 140))
+    image[110, 152:154] = 0.8
+    known, in_use = (
+        (slice_with((100, 130, 90, 140)) > 0.5).astype(np.float32),
+        LightState((78, 153, 78, 153)),
+    )
+    config = LightPredictorConfig(size=SIZE, overlap=0.1)
+    predictor = LightPredictor(SimilarityNetwork(), config)
+    for column, stays in ((152, True), (153, False)):
+        _, after = predictor.predict(image, [click_at(110, column)], known, in_use)
+        assert (after == in_use) == stays
+
+
 def test_a_negative_click_outside_the_box_does_not_move_it():
     image = slice_with((100, 130, 90, 140))
     first, state = predicted(image, click_at(110, 110))
