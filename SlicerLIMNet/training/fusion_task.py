@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from SlicerLIMNet.imaging.crops import JudgeCropConfig
 from SlicerLIMNet.networks.quality_network import QualityNetwork
-from SlicerLIMNet.training.config import TrainConfig
+from SlicerLIMNet.training.config import TrainConfig, task_settings
 from SlicerLIMNet.training.fusion_data import JudgedPair, PairSampler
 from SlicerLIMNet.training.pool import load_pool
 from SlicerLIMNet.training.rollouts import RolloutConfig, describe, rollouts
@@ -45,8 +45,8 @@ class FusionTask:
 
     def __init__(self, config: TrainConfig) -> None:
         values = dict(config.task)
-        how = RolloutConfig(**values.pop("rollouts", {}))
-        settings = FusionTaskConfig(rollouts=how, **values)
+        how = task_settings(RolloutConfig, values.pop("rollouts", {}))
+        settings = task_settings(FusionTaskConfig, {**values, "rollouts": how})
         self._batch = config.batch
         pool = load_pool(
             Path(config.volumes),

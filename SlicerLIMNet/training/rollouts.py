@@ -66,7 +66,7 @@ def rollouts(pool: Pool, folder: Path, config: RolloutConfig, device: str) -> li
         pool: Its real targets are rolled out, evenly over volumes.
         folder: Of files named after volume and label; made if missing.
         config: How.
-        device: Of the engine, which uses the shipped weights.
+        device: Of the engine, which uses the shipped prompt and propagation weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     targets = list(_chosen(pool, config.most_per_group))
@@ -75,7 +75,7 @@ def rollouts(pool: Pool, folder: Path, config: RolloutConfig, device: str) -> li
         path = folder / _file_name(target)
         if path.is_file():
             continue
-        engine = engine or Engine("light", device=device)
+        engine = engine or Engine("light", device=device, with_fusion=False)
         made = roll_out(target, engine, config)
         with write_aside(path) as aside:
             np.savez_compressed(

@@ -169,11 +169,11 @@ def test_a_target_that_occurs_nowhere_is_named(manifest):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("{", "cannot be read as JSON"),
+        ("{", "JSON"),
         ("[]", "is no manifest"),
         ('{"format": 2, "volumes": [1]}', "is no manifest"),
         ('{"format": 1, "volumes": []}', "lists no volumes"),
-        ('{"format": 1, "volumes": [{"name": "a"}]}', "lacks a name, image, labels or targets"),
+        ('{"format": 1, "volumes": [{"name": "a"}]}', "lacks a name, files or targets"),
         ('{"format": 1, "volumes": ["a"]}', "lacks a name"),
     ],
 )
