@@ -12,6 +12,9 @@ PIP_ARGS :=
 CANDIDATES := $(or $(PYTHON),python3 python3.12 python3.11 python3.13 python3.10 python3.14)
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))
 
+# What `make test-pythons` looks for.
+VERSIONS := 3.10 3.11 3.12 3.13
+
 # The demonstration's CT, where it lies beside the checkout; else it comes from its public address.
 LIMNET_SAMPLE ?= $(wildcard ../shared/data/sample)
 export LIMNET_SAMPLE
@@ -25,7 +28,7 @@ help:
 	@echo "make test          the gate: check, then all quick tests"
 	@echo "make check         formatting, lint, types"
 	@echo "make test-all      check, then all tests"
-	@echo "make test-pythons  the quick tests on every Python from 3.10 to 3.13 found here"
+	@echo "make test-pythons  the quick tests on every Python found here of $(VERSIONS)"
 	@echo "make format        format the sources"
 	@echo "make bench         speed on this machine's CPU"
 	@echo "make clean         remove caches, builds and demo-output/; $(VENV) stays"
@@ -62,7 +65,7 @@ test-all: check
 	$(BIN)/python -m pytest
 
 test-pythons:
-	@for version in 3.10 3.11 3.12 3.13; do \
+	@for version in $(VERSIONS); do \
 	  for python in python$$version $(HOME)/.pyenv/versions/$$version.*/bin/python; do \
 	    $$python -c '$(SUITABLE)' 2>/dev/null || continue; \
 	    echo "Python $$version:"; \

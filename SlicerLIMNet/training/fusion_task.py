@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from SlicerLIMNet.imaging.crops import JudgeCropConfig
 from SlicerLIMNet.networks.quality_network import QualityNetwork
+from SlicerLIMNet.session.engine import Engine
 from SlicerLIMNet.training.config import TrainConfig, task_settings
 from SlicerLIMNet.training.fusion_data import JudgedPair, PairSampler
 from SlicerLIMNet.training.pool import load_pool
@@ -55,7 +56,8 @@ class FusionTask:
             held_out=config.held_out,
             only_held_out=bool(config.held_out),
         )
-        self._rollouts = rollouts(pool, Path(config.cache) / "rollouts", how, settings.device)
+        folder = Path(config.cache) / "rollouts"
+        self._rollouts = rollouts(pool, folder, how, lambda: _engine(settings.device))
         log.info("Rollouts without fusion: %s.", describe(self._rollouts))
         self.configuration: dict[str, Any] = {"kind": settings.kind}
         self.network = QualityNetwork(**self.configuration)
@@ -78,6 +80,11 @@ class FusionTask:
             (loss * weight).sum() / weight.sum(),
             {"accuracy": float((right * weight).sum() / weight.sum())},
         )
+
+
+def _engine(device: str) -> Engine:
+    """The shipped prompt and propagation networks; the judge is what is being trained."""
+    return Engine("light", device=device, with_fusion=False)
 
 
 def _tensors(pairs: list[JudgedPair]) -> tuple[Tensor, Tensor, Tensor]:

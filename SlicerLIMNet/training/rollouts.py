@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from SlicerLIMNet.evaluation.robot_rounds import run_rounds
 from SlicerLIMNet.evaluation.robot_user import RobotUser
 from SlicerLIMNet.io.write_aside import write_aside
 from SlicerLIMNet.metrics import dice
-from SlicerLIMNet.session.engine import Engine
+from SlicerLIMNet.session.parts import Networks
 from SlicerLIMNet.session.session import Session
 from SlicerLIMNet.session.stack import SliceStack
 from SlicerLIMNet.training.pool import LabelledVolume, Pool, Target
@@ -59,23 +59,25 @@ class RolloutConfig:
     """Objects of an anatomy that are rolled out."""
 
 
-def rollouts(pool: Pool, folder: Path, config: RolloutConfig, device: str) -> list[Rollout]:
+def rollouts(
+    pool: Pool, folder: Path, config: RolloutConfig, make_engine: Callable[[], Networks]
+) -> list[Rollout]:
     """Return the rollouts of a pool's real targets, made where the folder does not have them.
 
     Args:
         pool: Its real targets are rolled out, evenly over volumes.
         folder: Of files named after volume and label; made if missing.
         config: How.
-        device: Of the engine, which uses the shipped prompt and propagation weights.
+        make_engine: Called once, and only if a rollout is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     targets = list(_chosen(pool, config.most_per_group))
-    engine: Engine | None = None
+    engine: Networks | None = None
     for target in tqdm(targets, desc="rollouts", unit="object"):
         path = folder / _file_name(target)
         if path.is_file():
             continue
-        engine = engine or Engine("light", device=device, with_fusion=False)
+        engine = engine or make_engine()
         made = roll_out(target, engine, config)
         with write_aside(path) as aside:
             np.savez_compressed(
@@ -88,7 +90,7 @@ def rollouts(pool: Pool, folder: Path, config: RolloutConfig, device: str) -> li
     return [read_rollout(folder / _file_name(target)) for target in targets]
 
 
-def roll_out(target: Target, engine: Engine, config: RolloutConfig) -> Rollout:
+def roll_out(target: Target, engine: Networks, config: RolloutConfig) -> Rollout:
     """Return the rounds of one object, each the previous one's result corrected by one click."""
     volume = as_volume(target.volume)
     truth = target.volume.labels == target.value
