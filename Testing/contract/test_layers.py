@@ -23,7 +23,8 @@ FLOORS = {
 }
 ROOTS = {"__init__", "__main__"}  # the public names, and the way into cli
 
-NO_TORCH = {"errors", "domain", "imaging", "metrics", "io"}
+NO_TORCH = {"errors", "domain", "imaging", "metrics", "io", "evaluation"}
+ITK_PART = "io"  # the only one that reads and writes images
 LIBRARIES = {  # what a part may use besides the standard library and ourselves
     "errors": set(),
     "domain": {"numpy"},
@@ -86,6 +87,8 @@ def test_a_part_uses_only_its_own_libraries(file):
     assert not used & APPLICATION
     if part in NO_TORCH:
         assert "torch" not in used
+    if part != ITK_PART:
+        assert "SimpleITK" not in used
     if part in LIBRARIES:
         allowed = LIBRARIES[part] | FILE_READERS.get(str(file.relative_to(PACKAGE)), set())
         assert used <= allowed | set(sys.stdlib_module_names)
