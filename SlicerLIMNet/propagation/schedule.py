@@ -93,9 +93,14 @@ class DirectionSchedule:
         """Slices in range that an early stop left out: the object is not there."""
         return self._slices[self._visited :] if self._stopped else self._slices[:0]
 
-    def advance(self, is_empty: bool) -> None:
-        """Go on from the current slice, whose mask was empty or not."""
+    def advance(self, is_empty: bool, is_reference: bool = False) -> None:
+        """Go on from the current slice, whose mask was empty or not.
+
+        An empty reference ends the object as a whole run of empty slices does: somebody said so.
+        """
         self._visited += 1
-        self._empty = self._empty + 1 if is_empty else 0
+        ends_here = is_reference and self._empty_run is not None
+        more = self._empty_run if ends_here else 1
+        self._empty = self._empty + (more or 1) if is_empty else 0
         if self._empty_run is not None and self._visited >= self._no_stop_before:
             self._stopped = self._empty >= self._empty_run and self._visited < len(self._slices)

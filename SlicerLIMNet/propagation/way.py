@@ -101,7 +101,7 @@ class Way:
         seen = self._pass_through(index) if is_reference else self._segment(index)
         reached = self._reference(index) if is_reference else self._segmented(index, seen)
         box = _object_box(reached)
-        self._schedule.advance(is_empty=box is None)
+        self._schedule.advance(is_empty=box is None, is_reference=is_reference)
         if self.has_next:
             self._follow(index, seen, box)
         return reached

@@ -29,7 +29,7 @@ class RoundPlan:
     number: int
     """1 for the first round."""
     start: int
-    """The slice clicked last."""
+    """The slice from which masks spread: the one clicked last, or one that holds the object."""
     references: Mapping[int, SparseProbability]
     """Masks that the memory holds, the start's among them."""
     prompted: Mapping[int, SparseProbability]
@@ -59,11 +59,26 @@ def plan_round(state: ObjectState, config: RoundConfig) -> RoundPlan:
         references |= prompted | _locked_references(state)
     return RoundPlan(
         state.rounds + 1,
-        start,
+        start if _is_near(config) else _nearest_with_object(start, references),
         dict(sorted(references.items())),
         prompted,
         _in_range(start, current.shape[0], config),
     )
+
+
+def _is_near(config: RoundConfig) -> bool:
+    """Whether a round only reaches slices around the clicked one."""
+    return not isinstance(config.range, str)
+
+
+def _nearest_with_object(clicked: int, references: Mapping[int, SparseProbability]) -> int:
+    """Return the reference nearest to the clicked slice that is not empty, itself if none is.
+
+    A click that says "not here" leaves nothing to follow from its slice: what the other references
+    hold is followed up to it instead.
+    """
+    filled = [index for index, mask in references.items() if mask.has_foreground]
+    return min(filled, key=lambda index: (abs(index - clicked), index), default=clicked)
 
 
 def _locked_references(state: ObjectState) -> dict[int, SparseProbability]:

@@ -16,6 +16,7 @@ from SlicerLIMNet.prompting.light_predictor import (
     LightPredictor,
     LightPredictorConfig,
     LightState,
+    _best_window,
 )
 
 SIZE = 64
@@ -30,7 +31,8 @@ def is_used(points: Tensor) -> Tensor:
 class SimilarityNetwork:
     """The object is what is as bright as a positive click; without one, what was there before.
 
-    Negative clicks take away a disk. It remembers what it was shown.
+    Negative clicks take away a disk. It remembers what it was shown. What spoils its masks may
+    return parts of one, 0..1: just above a half is an unsure mask.
     """
 
     def __init__(self, spoil: Callable[[Tensor], Tensor] = lambda mask: mask) -> None:
@@ -42,7 +44,7 @@ class SimilarityNetwork:
         self.images.append(image)
         self.points.append(points)
         masks = [self._mask(*item) for item in zip(image, points, strict=True)]
-        return torch.where(torch.stack(masks), 20.0, -20.0)[:, None]
+        return 20 * (2 * torch.stack(masks).float() - 1)[:, None]
 
     def _mask(self, image: Tensor, points: Tensor) -> Tensor:
         rows, columns = torch.meshgrid(*(torch.arange(n) for n in image.shape[1:]), indexing="ij")
@@ -95,9 +97,11 @@ def test_a_first_click_finds_an_object_of_any_size(box):
 
 def test_probabilities_are_zero_outside_the_box_that_was_looked_at():
     image = slice_with((100, 130, 90, 140))
+    known = (image > 0.5).astype(np.float32)
     image[:20, :20] = 0.8  # as bright, far away
-    network = SimilarityNetwork()
-    probability, state = LightPredictor(network, CONFIG).predict(image, [click_at(110, 110)])
+    predictor = LightPredictor(SimilarityNetwork(), CONFIG)
+    probability, state = predictor.predict(image, [click_at(110, 110)], known)
+    assert overlap(probability > 0.5, known > 0.5) > 0.9
     top, bottom, left, right = state.box
     assert bottom - top < 100
     inside = np.zeros(image.shape, bool)
@@ -109,14 +113,24 @@ def test_probabilities_are_zero_outside_the_box_that_was_looked_at():
 
 
 @pytest.mark.parametrize(
-    ("side", "windows"), [(512, 4), (256, 4), (160, 4), (100, 3), (64, 2), (30, 1)]
+    ("side", "windows"),
+    [(512, 8), (256, 8), (168, 8), (160, 7), (100, 6), (64, 5), (30, 3), (21, 2), (20, 1)],
 )
-def test_windows_halve_from_the_whole_slice_down_to_the_least_side(side, windows):
+def test_windows_come_closer_from_the_whole_slice_down_to_the_least_side(side, windows):
     network = SimilarityNetwork()
     image = slice_with((side // 3, side // 2, side // 3, side // 2), (side, side))
     LightPredictor(network, CONFIG).predict(image, [click_at(side * 0.4, side * 0.4)])
-    assert network.images[0].shape == (2 * windows, 4, SIZE, SIZE)
-    assert network.points[0].shape == (2 * windows, 2, 3)
+    assert network.images[0].shape == (windows, 4, SIZE, SIZE)
+    assert network.points[0].shape == (windows, 2, 3)
+
+
+def test_without_closer_windows_the_whole_slice_is_looked_at():
+    network = SimilarityNetwork()
+    image = slice_with((100, 130, 90, 140))
+    config = LightPredictorConfig(size=SIZE, closeness=())
+    probability, _ = LightPredictor(network, config).predict(image, [click_at(110, 110)])
+    assert len(network.images[0]) == 1
+    assert overlap(probability > 0.5, image > 0.5) > 0.9
 
 
 def test_each_window_shows_the_click_at_its_own_scale():
@@ -124,22 +138,66 @@ def test_each_window_shows_the_click_at_its_own_scale():
     image = slice_with((120, 136, 120, 136))
     image[128, 128] = 1.0
     LightPredictor(network, CONFIG).predict(image, [click_at(128, 128)])
-    whole, half, quarter, eighth = network.images[0][:4, 0]
-    areas = [float((window > 0.5).sum()) for window in (whole, half, quarter, eighth)]
-    assert areas == [16, 64, 256, 1024]
+    areas = [float((window > 0.5).sum()) for window in network.images[0][:, 0]]
+    assert [areas[k] for k in (0, 2, 4, 6)] == [16, 64, 256, 1024]  # 1, 2, 4 and 8 times closer
+    assert areas == pytest.approx([16 * factor**2 for factor in (1, *CONFIG.closeness)], rel=0.1)
 
 
-def test_the_window_whose_mask_fits_it_best_is_taken():
-    """The network floods windows in which the object is smaller than a sixth of the side."""
+def unsure_flood(mask: Tensor) -> Tensor:
+    return torch.full(mask.shape, 0.51)
 
-    def flood(mask: Tensor) -> Tensor:
-        return torch.ones_like(mask) if mask.any(dim=0).sum() < SIZE / 6 else mask
+
+@pytest.mark.parametrize("failure", [unsure_flood, torch.zeros_like])
+def test_windows_in_which_the_network_fails_are_not_taken(failure):
+    """It fails where the object is smaller than a sixth of the side."""
+
+    def spoil(mask: Tensor) -> Tensor:
+        return failure(mask) if mask.any(dim=0).sum() < SIZE / 6 else mask
 
     image = slice_with((100, 124, 100, 124))
-    predictor = LightPredictor(SimilarityNetwork(flood), CONFIG)
+    predictor = LightPredictor(SimilarityNetwork(spoil), CONFIG)
     probability, state = predictor.predict(image, [click_at(110, 110)])
     assert overlap(probability > 0.5, image > 0.5) > 0.9
     assert state.box[1] - state.box[0] == 36
+
+
+def answer(box: Box, probability: float = 0.9) -> np.ndarray:
+    return np.where(slice_with(box, (64, 64)) > 0.5, probability, 0).astype(np.float32)
+
+
+NOTHING = np.full((64, 64), 0.4, np.float32)
+
+
+def test_a_firm_window_beats_a_shaky_one():
+    firm, shaky = (answer((10, 30, 10, 30), probability) for probability in (0.9, 0.6))
+    assert _best_window([firm, shaky]) == 0
+    assert _best_window([shaky, firm]) == 1
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_window_that_others_agree_with_beats_a_lonely_one(place):
+    answers = [answer((10, 30, 10, 30)), answer((11, 31, 10, 30))]
+    answers.insert(place, answer((40, 60, 40, 60)))
+    assert _best_window(answers) != place
+
+
+def test_a_large_mask_beats_a_small_one_that_is_trusted_as_much():
+    small, large = answer((10, 20, 10, 20)), answer((30, 60, 30, 60))
+    assert _best_window([small, large]) == 1
+    assert _best_window([large, small]) == 0
+
+
+@pytest.mark.parametrize("place", [0, 3, 7])
+def test_windows_without_a_mask_lose_however_many_agree_on_nothing(place):
+    answers = [NOTHING] * 7
+    answers.insert(place, answer((10, 11, 10, 11), 0.55))
+    assert _best_window(answers) == place
+
+
+@pytest.mark.parametrize("windows", [1, 8])
+def test_one_of_the_windows_is_taken_if_all_are_empty(windows):
+    assert _best_window([NOTHING] * windows) in range(windows)
+    assert _best_window([np.zeros_like(NOTHING)] * windows) in range(windows)
 
 
 def test_a_click_on_which_no_window_finds_anything_is_looked_at_closely():
@@ -148,7 +206,8 @@ def test_a_click_on_which_no_window_finds_anything_is_looked_at_closely():
         slice_with((9, 20, 9, 20)), [click_at(100, 50)]
     )
     assert not (probability > 0.5).any()
-    assert state.box == (90, 110, 40, 60)
+    assert state.box == (94, 108, 44, 58)
+    assert len(network.images) == 2
 
 
 def test_only_negative_clicks_on_an_empty_slice_give_an_empty_mask():
@@ -194,8 +253,8 @@ def test_the_box_stays_while_it_suits():
 
 def test_a_positive_click_outside_the_box_moves_it():
     image = slice_with((100, 130, 90, 140))
-    image[10:20, 10:20] = 0.8
     first, state = predicted(image, click_at(110, 110))
+    image[10:20, 10:20] = 0.8
     options = {"previous": first.astype(np.float32), "state": state}
     mask, after = predicted(image, click_at(110, 110), click_at(15, 15), **options)
     assert after != state
@@ -287,8 +346,8 @@ def test_all_clicks_reach_the_network_in_as_many_slots_in_every_window():
     LightPredictor(network, CONFIG).predict(slice_with((100, 150, 100, 150)), clicks)
     used = is_used(network.points[0])
     assert network.points[0].shape == (8, 8, 3)
-    assert used[:, :4].sum(dim=1).tolist() == [3, 2, 2, 2] * 2
-    assert used[:, 4:].sum(dim=1).tolist() == [1, 0, 0, 0] * 2
+    assert used[:, :4].sum(dim=1).tolist() == [3] + 7 * [2]
+    assert used[:, 4:].sum(dim=1).tolist() == [1, 1] + 6 * [0]
 
 
 @pytest.mark.parametrize("place", [(0, 0), (0, 299), (299, 0), (299, 299), (0, 150), (150, 299)])
@@ -346,13 +405,17 @@ def test_colours_stay_apart_and_grey_is_repeated():
         torch.testing.assert_close(seen[:, 2], 0.25 * seen_grey[:, 0])
 
 
-def test_the_mirror_image_is_looked_at_as_well():
+def test_the_mirror_image_of_the_box_is_looked_at_as_well_but_not_of_windows():
     network = SimilarityNetwork()
     image = slice_with((100, 130, 90, 140))
     LightPredictor(network, CONFIG).predict(image, [click_at(110, 100)])
-    for looked in network.images:
-        straight, mirrored = looked.chunk(2)
-        assert torch.equal(mirrored, straight.flip(3))
+    windows, box = network.images
+    assert len(windows) == 1 + len(CONFIG.closeness)
+    straight, mirrored = box.chunk(2)
+    assert len(straight) == 1
+    assert torch.equal(mirrored, straight.flip(3))
+    place, mirrored_place = network.points[1][:, 0]
+    assert mirrored_place.tolist() == [place[0], SIZE - 1 - place[1], place[2]]
 
 
 def test_low_precision_reaches_the_network_but_clicks_stay_exact():
@@ -381,7 +444,7 @@ def test_the_same_question_gets_the_same_answer_and_changes_nothing_given():
     [
         ({"size": 100}, "multiple of 32"),
         ({"size": 0}, "multiple of 32"),
-        ({"windows": 0}, "windows"),
+        ({"closeness": (2, 0.5)}, "closeness"),
         ({"least_side": 1}, "least_side"),
         ({"expansion": 0.9}, "expansion"),
         ({"overlap": 1.5}, "overlap"),
