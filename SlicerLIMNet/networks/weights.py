@@ -19,7 +19,7 @@ from typing import Any
 import platformdirs
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from SlicerLIMNet.errors import LIMNetError, OutputError, WeightsError
@@ -119,7 +119,7 @@ def save_weights(
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, part, metadata=metadata)
+        part.write_bytes(save(tensors, metadata=metadata))  # with the user's own file mode
         part.replace(path)
     except (OSError, SafetensorError) as error:
         with suppress(OSError):

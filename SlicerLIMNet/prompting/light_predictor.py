@@ -231,7 +231,7 @@ def _points(clicks: Sequence[PixelClick], box: Box, size: tuple[int, int]) -> Te
 def _best_window(answers: Sequence[FloatArray]) -> int:
     """Return which window's answer to take: one that is firm, that others agree with, and large.
 
-    The weights were fitted on training volumes: they predict the Dice of an answer.
+    The weights are the best of a few tried on training volumes, by the Dice of the answer taken.
 
     Args:
         answers: (H, W) probabilities of the whole slice as seen in each window.

@@ -191,12 +191,14 @@ class Trainer:
         torch.save(state, part)
         part.replace(self._folder / "checkpoint.pt")
         if self._config.output:
+            given = (self._config.volumes, self._config.images)
+            data = " and ".join(Path(path).name for path in given if path)
             save_weights(
                 Path(self._config.output),
                 self._average,
                 network=self._task.registry_name,
                 configuration=self._task.configuration,
-                trained_on=f"{self._step} steps, {self._seconds / 60:.0f} minutes",
+                trained_on=f"{data}: {self._step} steps, {self._seconds / 60:.0f} minutes",
             )
 
     def _restore(self) -> None:

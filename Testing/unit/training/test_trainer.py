@@ -105,7 +105,7 @@ def test_a_stage_trains_resumes_and_writes_its_weights(tmp_path, stage):
 
     weights = tmp_path / "models" / f"{stage}.safetensors"
     network, info = load_weights(weights, f"light-{stage}")
-    assert info.metadata["trained_on"].startswith("3 steps")
+    assert info.metadata["trained_on"].startswith("train.json and train2d.json: 3 steps")
     for name, tensor in network.state_dict().items():
         if tensor.is_floating_point():
             assert torch.equal(tensor, second["average"][name].half().float())
