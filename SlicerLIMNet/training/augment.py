@@ -78,6 +78,17 @@ def change_intensity(images: FloatArray, rng: np.random.Generator) -> FloatArray
     return np.clip(changed, 0, 1).astype(np.float32)
 
 
+def coarsen(images: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return slices (N, H, W) as a coarser scan would show them, in a third of the draws."""
+    if rng.random() > 0.35:
+        return images
+    rows, columns = images.shape[1:]
+    share = float(rng.uniform(0.2, 0.7))
+    small = (max(8, round(columns * share)), max(8, round(rows * share)))
+    reduced = [cv2.resize(image, small, interpolation=cv2.INTER_AREA) for image in images]
+    return np.stack([cv2.resize(image, (columns, rows)) for image in reduced]).astype(np.float32)
+
+
 def blur(crop: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return a crop (H, W) or (H, W, 3), blurred in a fifth of the draws."""
     if rng.random() > 0.2:

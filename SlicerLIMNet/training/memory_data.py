@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
-from SlicerLIMNet.training.augment import Warp, blur, change_intensity, draw_window
+from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen, draw_window
 from SlicerLIMNet.training.defects import defective_mask
 from SlicerLIMNet.training.made_objects import made_sequence
 from SlicerLIMNet.training.pool import Pool, Target
@@ -24,7 +24,7 @@ LEAST_PIXELS = 20
 LEAST_SIDE = 24.0
 MADE_SIZE = 160
 """Pixels of a made slice before its region is cut out."""
-END_CHANCE = 0.35
+END_CHANCE = 0.45
 """Of a sequence that goes past the end of its object."""
 STEP_CHANCES = (0.55, 0.25, 0.12, 0.08)
 """Of one, two, ... slices from one image of a sequence to the next."""
@@ -177,7 +177,7 @@ class SequenceSampler:
         warp = Warp.draw(self._size, rng, strength=0.7)
         moved = np.stack([warp.apply(image) for image in images])
         masks = np.stack([warp.apply(mask.astype(np.float32)) > 0.5 for mask in truths])
-        changed = change_intensity(moved, rng)
+        changed = change_intensity(coarsen(moved, rng), rng)
         if rng.random() < 0.3:  # slices differ a little from each other
             gain = 1 + rng.normal(0, 0.04, (len(changed), 1, 1))
             changed = np.clip(changed * gain, 0, 1).astype(np.float32)

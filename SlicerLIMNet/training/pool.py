@@ -28,8 +28,8 @@ Labels = npt.NDArray[np.uint16]
 Item = TypeVar("Item")
 
 GROUPS: tuple[tuple[str, str, float], ...] = (
-    (r"crlm_ct", "CT abdomen", 3.0),
-    (r"ts_mr", "MR abdomen", 2.5),
+    (r"crlm_ct", "CT abdomen", 4.0),
+    (r"ts_mr", "MR abdomen", 3.0),
     (r"kbp", "CT head and neck", 3.0),
     (r"msd_hippocampus", "MR hippocampus", 1.5),
     (r"sts_\w+_ct", "CT sarcoma", 1.5),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from SlicerLIMNet.training.augment import Warp, blur, change_intensity, draw_window
+from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen, draw_window
 from SlicerLIMNet.training.pool import LabelledVolume
 
 SIZE = 48
@@ -118,3 +118,14 @@ def test_a_seed_fixes_every_change():
     for change in (change_intensity, blur):
         np.testing.assert_array_equal(change(image, rng(7)), change(image, rng(7)))
     np.testing.assert_array_equal(Warp.draw(9, rng(7)).matrix, Warp.draw(9, rng(7)).matrix)
+
+
+def test_coarser_slices_keep_their_shape_and_lose_detail():
+    rng = np.random.Generator(np.random.PCG64(4))
+    checks = np.indices((32, 32)).sum(axis=0) % 2
+    images = np.stack([checks, checks]).astype(np.float32)
+    draws = [coarsen(images, rng) for _ in range(30)]
+    assert all(draw.shape == images.shape and draw.dtype == np.float32 for draw in draws)
+    changed = [draw for draw in draws if not np.array_equal(draw, images)]
+    assert 0 < len(changed) < len(draws)
+    assert all(draw.std() < images.std() for draw in changed)
