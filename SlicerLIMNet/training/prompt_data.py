@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from SlicerLIMNet.imaging.error_clicks import PixelClick, next_click
 from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
-from SlicerLIMNet.training.augment import Warp, blur, change_intensity, draw_window
+from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen, draw_window
 from SlicerLIMNet.training.click_sampling import draw_defect_clicks, draw_initial_clicks
 from SlicerLIMNet.training.defects import defective_mask
 from SlicerLIMNet.training.made_objects import made_slice
@@ -137,7 +137,7 @@ class PromptSampler:
             return None
         image = blur(change_intensity(image, rng), rng)
         if image.ndim == 2:
-            image = np.repeat(image[..., None], 3, axis=2)
+            image = np.repeat(coarsen(image[None], rng)[0][..., None], 3, axis=2)
         if rng.random() < ABSENT_CHANCE:
             return self._absent(image, truth)
         if rng.random() < 0.35:
