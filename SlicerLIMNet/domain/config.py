@@ -12,6 +12,8 @@ UNTIL_END = "until_end"
 WHOLE = "whole"
 PERMANENT = "permanent"
 PAPER = "paper"
+NEAREST = "nearest"
+CLICKED = "clicked"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class RoundConfig:
     """How far a round goes: `until_end` of the object, `whole` volume, or slices each way."""
     memory: str = PERMANENT
     """References: `permanent` takes every prompted slice, `paper` only the one just clicked."""
+    follow: str = NEAREST
+    """With `permanent`: slices are followed from the `nearest` reference, or from the `clicked`."""
     fusion: bool = True
     """Whether the quality network chooses between previous and new mask; else the new one stays."""
     empty_slices_to_stop: int = 5
@@ -37,6 +41,8 @@ class RoundConfig:
         _check_range(self.range)
         if self.memory not in (PERMANENT, PAPER):
             raise ConfigError(f"memory is {PERMANENT} or {PAPER}, not {self.memory!r:.50}")
+        if self.follow not in (NEAREST, CLICKED):
+            raise ConfigError(f"follow is {NEAREST} or {CLICKED}, not {self.follow!r:.50}")
         if not isinstance(self.fusion, bool):
             raise ConfigError(f"fusion is true or false, not {self.fusion!r:.50}")
         if not _is_whole(self.empty_slices_to_stop) or self.empty_slices_to_stop < 1:

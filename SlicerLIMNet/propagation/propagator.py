@@ -11,9 +11,14 @@ from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.region import BoolArray, Region, RegionConfig
-from SlicerLIMNet.propagation.schedule import Direction, DirectionSchedule, RangeRule
+from SlicerLIMNet.propagation.schedule import (
+    Direction,
+    DirectionSchedule,
+    RangeRule,
+    legs_from_nearest,
+)
 from SlicerLIMNet.propagation.slice_views import ImageSource, SliceViews, ValueCache
-from SlicerLIMNet.propagation.way import PropagatedSlice, Way
+from SlicerLIMNet.propagation.way import PropagatedSlice, Way, empty_slice, reference_slice
 
 
 class Propagator:
@@ -52,6 +57,7 @@ class Propagator:
         mode: MemoryMode,
         region: Region,
         cancel: Callable[[], bool],
+        from_nearest: bool = False,
     ) -> Iterator[PropagatedSlice]:
         """Yield every slice reached, near ones first; the start itself is not among them.
 
@@ -65,6 +71,8 @@ class Propagator:
             mode: What serves as reference.
             region: Around the object; each direction follows the object from there.
             cancel: Asked before every slice.
+            from_nearest: Follow every slice from its nearest reference instead of from the start;
+                in mode `PERMANENT` and a rule without a number of slices only.
 
         Raises:
             Cancelled: `cancel` said so; what was yielded until then is valid.
@@ -73,7 +81,11 @@ class Propagator:
             references = {start: references[start]}
         if cancel():
             raise Cancelled("the round was cancelled before its first slice")
-        ways = self._begin(images, references, start, n_slices, rule, mode, region)
+        if from_nearest and mode is MemoryMode.PERMANENT and rule.slices_each_way is None:
+            ways = self._begin_everywhere(images, references, n_slices, rule, region)
+            yield from _known(references, start, n_slices, rule, region)
+        else:
+            ways = self._begin(images, references, start, n_slices, rule, mode, region)
         while any(way.has_next for way in ways):
             for way in ways:
                 if not way.has_next:
@@ -96,16 +108,7 @@ class Propagator:
     ) -> list[Way]:
         """Return the directions that have a slice to visit, ready for it."""
         self._cache.set_focus(start)
-        self._values.begin_round()
-        views = SliceViews(
-            self._network,
-            self._cache,
-            self._values,
-            images,
-            references,
-            self._device,
-            self._dtype,
-        )
+        views = self._views(images, references)
         schedules = [
             DirectionSchedule(start, n_slices, direction, rule, references)
             for direction in Direction
@@ -115,3 +118,61 @@ class Propagator:
             for schedule in schedules
             if schedule.current is not None
         ]
+
+    @torch.inference_mode()
+    def _begin_everywhere(
+        self,
+        images: ImageSource,
+        references: Mapping[int, BoolArray],
+        n_slices: int,
+        rule: RangeRule,
+        region: Region,
+    ) -> list[Way]:
+        """Return a way for every leg from a reference, ready for its first slice."""
+        self._cache.set_focus(sorted(references)[len(references) // 2])
+        views = self._views(images, references)
+        legs, _ = legs_from_nearest(_filled(references), n_slices, rule)
+        return [
+            Way(
+                self._network,
+                self._config,
+                MemoryMode.PERMANENT,
+                self._regions,
+                views,
+                DirectionSchedule(leg.origin, n_slices, leg.direction, leg.rule),
+                leg.origin,
+                region,
+            )
+            for leg in legs
+        ]
+
+    def _views(self, images: ImageSource, references: Mapping[int, BoolArray]) -> SliceViews:
+        self._values.begin_round()
+        return SliceViews(
+            self._network,
+            self._cache,
+            self._values,
+            images,
+            references,
+            self._device,
+            self._dtype,
+        )
+
+
+def _filled(references: Mapping[int, BoolArray]) -> dict[int, bool]:
+    return {index: bool(mask.any()) for index, mask in references.items()}
+
+
+def _known(
+    references: Mapping[int, BoolArray],
+    start: int,
+    n_slices: int,
+    rule: RangeRule,
+    region: Region,
+) -> Iterator[PropagatedSlice]:
+    """Yield what needs no network: the other references, and slices that only empty ones touch."""
+    for index, mask in references.items():
+        if index != start:
+            yield reference_slice(index, mask, Direction.FORWARD, region)
+    for index in legs_from_nearest(_filled(references), n_slices, rule)[1]:
+        yield empty_slice(index, Direction.FORWARD, region)

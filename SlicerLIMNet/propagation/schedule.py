@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import itertools
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -49,6 +50,53 @@ class RangeRule:
     def each_way(cls, slices: int) -> RangeRule:
         """Return the rule that reaches some slices before and after the start."""
         return cls(slices_each_way=slices)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A way from a reference, as far as no other reference is nearer."""
+
+    origin: int
+    """Slice index of the reference."""
+    direction: Direction
+    """Where to."""
+    rule: RangeRule
+    """How far."""
+
+
+def legs_from_nearest(
+    is_filled: Mapping[int, bool], n_slices: int, rule: RangeRule
+) -> tuple[list[Leg], list[int]]:
+    """Return how every slice is followed from its nearest reference.
+
+    Args:
+        is_filled: Whether a reference's mask holds the object, by slice; one at least does.
+        n_slices: Of the stack.
+        rule: `whole` or `until_end`; between two filled references nothing stops early.
+
+    Returns:
+        The legs, and the slices that lie beyond or between empty references only: empty.
+    """
+    legs: list[Leg] = []
+    empty: list[int] = []
+    known = sorted(is_filled)
+    for left, right in itertools.pairwise([-1, *known, n_slices]):
+        between = range(left + 1, right)
+        from_left, from_right = is_filled.get(left, False), is_filled.get(right, False)
+        run = None if from_left and from_right else rule.empty_run
+        half = (len(between) + 1) // 2
+        reach = {
+            (True, True): (half, len(between) - half),
+            (True, False): (len(between), 0),
+            (False, True): (0, len(between)),
+            (False, False): (0, 0),
+        }[from_left, from_right]
+        for origin, direction, slices in zip((left, right), Direction, reach, strict=True):
+            if slices:
+                legs.append(Leg(origin, direction, RangeRule(slices, run)))
+        if not (from_left or from_right):
+            empty += between
+    return legs, empty
 
 
 class DirectionSchedule:

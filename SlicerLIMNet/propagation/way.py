@@ -59,6 +59,21 @@ class PropagatedSlice:
     """Where the network looked."""
 
 
+def reference_slice(
+    index: int, mask: BoolArray, direction: Direction, region: Region
+) -> PropagatedSlice:
+    """Return a reference as it was given."""
+    box = bounding_box(mask) or NOTHING
+    probability = _inside(mask, box).astype(np.float32)
+    return PropagatedSlice(index, direction, SliceKind.REFERENCE, probability, box, region)
+
+
+def empty_slice(index: int, direction: Direction, region: Region) -> PropagatedSlice:
+    """Return a slice that no network saw."""
+    nothing = np.zeros((0, 0), np.float32)
+    return PropagatedSlice(index, direction, SliceKind.BEYOND_END, nothing, NOTHING, region)
+
+
 class Way:
     """One direction from the start slice, with the state of the network on it."""
 
@@ -99,7 +114,7 @@ class Way:
         assert index is not None
         is_reference = index in self._views.references
         seen = self._pass_through(index) if is_reference else self._segment(index)
-        reached = self._reference(index) if is_reference else self._segmented(index, seen)
+        reached = self._passed(index) if is_reference else self._segmented(index, seen)
         box = _object_box(reached)
         self._schedule.advance(is_empty=box is None, is_reference=is_reference)
         if self.has_next:
@@ -109,7 +124,7 @@ class Way:
     def beyond_end(self) -> Iterator[PropagatedSlice]:
         """Yield the slices that an early stop left out, all empty."""
         for index in self._schedule.beyond_end:
-            yield self._result(index, SliceKind.BEYOND_END, np.zeros((0, 0), np.float32), NOTHING)
+            yield empty_slice(index, self._schedule.direction, self._region)
 
     def _segment(self, index: int) -> Tensor:
         region = self._region
@@ -127,16 +142,14 @@ class Way:
             is_last=self._schedule.is_last,
         )
 
+    def _passed(self, index: int) -> PropagatedSlice:
+        mask = self._views.references[index]
+        return reference_slice(index, mask, self._schedule.direction, self._region)
+
     def _segmented(self, index: int, seen: Tensor) -> PropagatedSlice:
         answer = seen[0, 0].float().cpu().numpy()
         probability, box = self._region.restore(answer, self._shape)
         return self._result(index, SliceKind.NETWORK, probability, box)
-
-    def _reference(self, index: int) -> PropagatedSlice:
-        mask = self._views.references[index]
-        box = bounding_box(mask) or NOTHING
-        probability = _inside(mask, box).astype(np.float32)
-        return self._result(index, SliceKind.REFERENCE, probability, box)
 
     def _result(
         self, index: int, kind: SliceKind, probability: FloatArray, box: Box
