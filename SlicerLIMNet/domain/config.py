@@ -14,6 +14,7 @@ PERMANENT = "permanent"
 PAPER = "paper"
 NEAREST = "nearest"
 CLICKED = "clicked"
+LIGHT_MARGIN = 0.25  # its small judge is often unsure; chosen on training volumes
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class RoundConfig:
     """With `permanent`: slices are followed from the `nearest` reference, or from the `clicked`."""
     fusion: bool = True
     """Whether the quality network chooses between previous and new mask; else the new one stays."""
+    fusion_margin: float = 0.0
+    """The previous mask stays if the quality network's p for it is above 0.5 by more than this."""
     empty_slices_to_stop: int = 5
     """With `until_end`: empty slices in a row after which a direction stops (k)."""
     seed: int = 0
@@ -45,6 +48,9 @@ class RoundConfig:
             raise ConfigError(f"follow is {NEAREST} or {CLICKED}, not {self.follow!r:.50}")
         if not isinstance(self.fusion, bool):
             raise ConfigError(f"fusion is true or false, not {self.fusion!r:.50}")
+        is_number = isinstance(self.fusion_margin, (int, float))
+        if not (is_number and 0 <= self.fusion_margin < 0.5):
+            raise ConfigError(f"a fusion margin is 0 to under 0.5, not {self.fusion_margin!r:.50}")
         if not _is_whole(self.empty_slices_to_stop) or self.empty_slices_to_stop < 1:
             raise ConfigError(
                 f"a direction stops after 1 or more empty slices, not "
@@ -102,7 +108,7 @@ _SHIPPED = "install the package again, which brings this file, or put one"
 PRESETS: Mapping[str, Preset] = {
     "light": Preset(
         name="light",
-        round=RoundConfig(),
+        round=RoundConfig(fusion_margin=LIGHT_MARGIN),
         weights={"prompt": "light-prompt", "memory": "light-memory", "quality": "light-quality"},
         sources={
             "light-prompt": _SHIPPED,

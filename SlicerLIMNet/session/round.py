@@ -219,5 +219,5 @@ class RoundRun:
             [new.mask for new in batch],
         )
         for old, new, preference in zip(previous, batch, preferences.tolist(), strict=True):
-            chosen = old if keeps_previous(preference) else new
+            chosen = old if keeps_previous(preference, self._config.fusion_margin) else new
             yield replace(chosen, score=slice_score(chosen.probability, preference))

@@ -28,6 +28,9 @@ def test_options_survive_the_way_through_json(range_, memory):
         ({"fusion": 1}, "fusion is true or false"),
         ({"empty_slices_to_stop": 0}, "1 or more empty slices"),
         ({"seed": "x"}, "a seed is a whole number"),
+        ({"fusion_margin": 0.5}, "a fusion margin is 0 to under 0.5"),
+        ({"fusion_margin": "x"}, "a fusion margin is 0 to under 0.5"),
+        ({"follow": "me"}, "follow is nearest or clicked"),
         ({"speed": 1}, "unknown option of a round: speed"),
     ],
 )
@@ -37,7 +40,8 @@ def test_an_option_that_makes_no_sense_is_refused(options, message):
 
 
 def test_the_presets_have_the_defaults_of_the_specification():
-    assert preset_by_name("light").round == RoundConfig(range="until_end", memory="permanent")
+    light = RoundConfig(range="until_end", memory="permanent", fusion_margin=0.25)
+    assert preset_by_name("light").round == light
     assert preset_by_name("paper").round == RoundConfig(range="whole", memory="paper")
     assert all(preset.round.fusion for preset in PRESETS.values())
     for preset in PRESETS.values():

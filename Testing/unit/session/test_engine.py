@@ -103,7 +103,7 @@ def test_the_newest_version_of_a_network_is_taken(home):
 
 def test_presets_bring_their_defaults():
     assert preset_by_name("paper").round == RoundConfig(range="whole", memory="paper")
-    assert tiny_engine().default_config == RoundConfig()
+    assert tiny_engine().default_config == preset_by_name("light").round
 
 
 def test_without_its_quality_network_an_engine_does_not_fuse(ball):
