@@ -36,7 +36,7 @@ def dice_plot(mean: Curves, objects: Sequence[Curves]) -> bytes:
     for axes in panels[len(objects) + 1 :]:
         axes.set_visible(False)
     worst = min(min(*c.with_fusion, *c.without_fusion) for c in [mean, *objects])
-    panels[0].set_ylim(max(0.0, worst - 0.05), 1.01)
+    panels[0].set_ylim(max(0.0, worst - 0.2), 1.01)
     for axes in panels[::columns]:
         axes.set_ylabel("Dice", color=INK)
     handles, labels = panels[0].get_legend_handles_labels()
@@ -57,7 +57,7 @@ def _draw_curves(axes: Axes, curves: Curves) -> None:
     rounds = range(1, len(curves.with_fusion) + 1)
     without, with_fusion = curves.without_fusion, curves.with_fusion
     axes.plot(rounds, with_fusion, "o-", color=ACCENT, lw=2.2, zorder=3, label="with fusion")
-    axes.plot(rounds, without, "o--", color=FAINT, markersize=5, label="without fusion")
+    axes.plot(rounds, without, "o--", color=FAINT, markersize=5, zorder=4, label="without fusion")
     axes.text(
         0.97,
         0.06,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 
@@ -82,10 +82,19 @@ class Propagator:
         if cancel():
             raise Cancelled("the round was cancelled before its first slice")
         if from_nearest and mode is MemoryMode.PERMANENT and rule.slices_each_way is None:
-            ways = self._begin_everywhere(images, references, n_slices, rule, region)
-            yield from _known(references, start, n_slices, rule, region)
+            legs, empty = legs_from_nearest(_filled(references), n_slices, rule)
+            starts = [
+                (leg.origin, DirectionSchedule(leg.origin, n_slices, leg.direction, leg.rule))
+                for leg in legs
+            ]
+            yield from _known(references, start, empty, region)
         else:
-            ways = self._begin(images, references, start, n_slices, rule, mode, region)
+            starts = [
+                (start, DirectionSchedule(start, n_slices, direction, rule, references))
+                for direction in Direction
+            ]
+        self._cache.set_focus(start)
+        ways = self._begin(images, references, starts, mode, region)
         while any(way.has_next for way in ways):
             for way in ways:
                 if not way.has_next:
@@ -100,55 +109,13 @@ class Propagator:
         self,
         images: ImageSource,
         references: Mapping[int, BoolArray],
-        start: int,
-        n_slices: int,
-        rule: RangeRule,
+        starts: Sequence[tuple[int, DirectionSchedule]],
         mode: MemoryMode,
         region: Region,
     ) -> list[Way]:
-        """Return the directions that have a slice to visit, ready for it."""
-        self._cache.set_focus(start)
-        views = self._views(images, references)
-        schedules = [
-            DirectionSchedule(start, n_slices, direction, rule, references)
-            for direction in Direction
-        ]
-        return [
-            Way(self._network, self._config, mode, self._regions, views, schedule, start, region)
-            for schedule in schedules
-            if schedule.current is not None
-        ]
-
-    @torch.inference_mode()
-    def _begin_everywhere(
-        self,
-        images: ImageSource,
-        references: Mapping[int, BoolArray],
-        n_slices: int,
-        rule: RangeRule,
-        region: Region,
-    ) -> list[Way]:
-        """Return a way for every leg from a reference, ready for its first slice."""
-        self._cache.set_focus(sorted(references)[len(references) // 2])
-        views = self._views(images, references)
-        legs, _ = legs_from_nearest(_filled(references), n_slices, rule)
-        return [
-            Way(
-                self._network,
-                self._config,
-                MemoryMode.PERMANENT,
-                self._regions,
-                views,
-                DirectionSchedule(leg.origin, n_slices, leg.direction, leg.rule),
-                leg.origin,
-                region,
-            )
-            for leg in legs
-        ]
-
-    def _views(self, images: ImageSource, references: Mapping[int, BoolArray]) -> SliceViews:
+        """Return the ways that have a slice to visit, ready for it; each from its own reference."""
         self._values.begin_round()
-        return SliceViews(
+        views = SliceViews(
             self._network,
             self._cache,
             self._values,
@@ -157,6 +124,11 @@ class Propagator:
             self._device,
             self._dtype,
         )
+        return [
+            Way(self._network, self._config, mode, self._regions, views, schedule, origin, region)
+            for origin, schedule in starts
+            if schedule.current is not None
+        ]
 
 
 def _filled(references: Mapping[int, BoolArray]) -> dict[int, bool]:
@@ -164,15 +136,11 @@ def _filled(references: Mapping[int, BoolArray]) -> dict[int, bool]:
 
 
 def _known(
-    references: Mapping[int, BoolArray],
-    start: int,
-    n_slices: int,
-    rule: RangeRule,
-    region: Region,
+    references: Mapping[int, BoolArray], start: int, empty: Sequence[int], region: Region
 ) -> Iterator[PropagatedSlice]:
     """Yield what needs no network: the other references, and slices that only empty ones touch."""
     for index, mask in references.items():
         if index != start:
             yield reference_slice(index, mask, Direction.FORWARD, region)
-    for index in legs_from_nearest(_filled(references), n_slices, rule)[1]:
+    for index in empty:
         yield empty_slice(index, Direction.FORWARD, region)

@@ -147,8 +147,7 @@ class DirectionSchedule:
         An empty reference ends the object as a whole run of empty slices does: somebody said so.
         """
         self._visited += 1
-        ends_here = is_reference and self._empty_run is not None
-        more = self._empty_run if ends_here else 1
-        self._empty = self._empty + (more or 1) if is_empty else 0
+        counts_for = (self._empty_run or 1) if is_reference else 1
+        self._empty = self._empty + counts_for if is_empty else 0
         if self._empty_run is not None and self._visited >= self._no_stop_before:
             self._stopped = self._empty >= self._empty_run and self._visited < len(self._slices)

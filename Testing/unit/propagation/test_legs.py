@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from SlicerLIMNet.propagation.schedule import (
+    Direction,
     DirectionSchedule,
     RangeRule,
     legs_from_nearest,
@@ -61,3 +62,17 @@ def test_every_slice_is_reached_once_or_known_to_be_empty(seed):
     _, empty = legs_from_nearest(is_filled, 40, RangeRule.until_end())
     assert sorted([*origins, *empty, *is_filled]) == list(range(40))
     assert all(is_filled[origin] for origin in origins.values())
+
+
+def test_an_empty_reference_ends_the_object_at_once():
+    schedule = DirectionSchedule(2, 12, Direction.FORWARD, RangeRule.until_end(5), {2, 4})
+    schedule.advance(is_empty=False)
+    schedule.advance(is_empty=True, is_reference=True)
+    assert schedule.current is None
+    assert list(schedule.beyond_end) == list(range(5, 12))
+
+
+def test_an_empty_reference_before_another_one_ends_nothing():
+    schedule = DirectionSchedule(2, 12, Direction.FORWARD, RangeRule.until_end(5), {2, 3, 6})
+    schedule.advance(is_empty=True, is_reference=True)
+    assert schedule.current == 4
