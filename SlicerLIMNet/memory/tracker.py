@@ -78,6 +78,7 @@ class SequenceTracker:
         features: SliceFeatures,
         prompt: SlicePrompt | None = None,
         is_last: bool = False,
+        place: Tensor | None = None,
     ) -> Tensor:
         """Go to the next slice and return its masks.
 
@@ -86,15 +87,16 @@ class SequenceTracker:
             features: Of this slice.
             prompt: Its masks, if any were given; objects that it does not name are segmented.
             is_last: Saves the work that only later slices would need.
+            place: (1, `PLACE_NUMBERS`), where the slice lies; `None` if unknown.
 
         Returns:
             (1, O, H, W), aggregated probabilities.
         """
         duties = self._clock.tick(has_mask=prompt is not None, is_last=is_last)
         if prompt is None:
-            probability = self._segment(features, duties)
+            probability = self._segment(features, duties, place)
         else:
-            probability = self._with_prompt(features, prompt, duties)
+            probability = self._with_prompt(features, prompt, duties, place)
         if duties.remember:
             value, self._hidden = self._network.encode_value(
                 image(), features, probability, self._hidden, duties.deep_update
@@ -145,7 +147,9 @@ class SequenceTracker:
         for group in self._groups:
             group.memory.permanent = self._permanent
 
-    def _segment(self, features: SliceFeatures, duties: SliceDuties) -> Tensor:
+    def _segment(
+        self, features: SliceFeatures, duties: SliceDuties, place: Tensor | None
+    ) -> Tensor:
         answers = []
         for group in self._groups:
             answer = group.memory.read(features)
@@ -157,17 +161,22 @@ class SequenceTracker:
             self._hidden,
             self._neighbour,
             duties.normal_update,
+            place,
         )
         return aggregate(logits.float().sigmoid())[:, 1:]
 
     def _with_prompt(
-        self, features: SliceFeatures, prompt: SlicePrompt, duties: SliceDuties
+        self,
+        features: SliceFeatures,
+        prompt: SlicePrompt,
+        duties: SliceDuties,
+        place: Tensor | None,
     ) -> Tensor:
         known = self._hidden.shape[1]
         height, width = prompt.masks.shape[-2:]
         predicted = prompt.masks.new_zeros(1, known, height, width)
         if not set(range(known)) <= set(prompt.objects):
-            predicted = self._segment(features, duties)
+            predicted = self._segment(features, duties, place)
             predicted = predicted * (prompt.masks.sum(dim=0) <= 0.5)
         self._admit(prompt)
         probability = predicted.new_zeros(1, self._hidden.shape[1], height, width)

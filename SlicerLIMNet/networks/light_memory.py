@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from SlicerLIMNet.networks.light_layers import ConvNorm, GlobalContext, ResidualBlock
 from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
+from SlicerLIMNet.networks.place import PLACE_NUMBERS
 
 PIXEL, FINE8, FINE4 = 128, 96, 64
 """Channels of the image features at strides 16, 8 and 4."""
@@ -83,8 +84,9 @@ class ValueEncoder(nn.Module):
 class Decoder(nn.Module):
     """Readout, sensory state, image and neighbour to logits."""
 
-    def __init__(self, hidden: int) -> None:
+    def __init__(self, hidden: int, with_place: bool) -> None:
         super().__init__()
+        self.place = _place_layers() if with_place else None
         self.readout = nn.Conv2d(PIXEL, PIXEL, 1)
         self.hidden = nn.Conv2d(hidden, PIXEL, 1)
         self.before16 = nn.Conv2d(1, PIXEL, 3, padding=1)
@@ -102,7 +104,13 @@ class Decoder(nn.Module):
         self.sensory = SensoryUpdate(hidden, hidden)
 
     def forward(
-        self, now: SliceFeatures, before: Neighbour, readout: Tensor, hidden: Tensor, update: bool
+        self,
+        now: SliceFeatures,
+        before: Neighbour,
+        readout: Tensor,
+        hidden: Tensor,
+        update: bool,
+        place: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Return logits (B, 1, H, W) and the sensory state, for one object an item."""
         pixel, skip8, skip4 = now.skips
@@ -111,6 +119,8 @@ class Decoder(nn.Module):
         mask8 = functional.avg_pool2d(mask2, 4)
         mask16 = functional.avg_pool2d(mask8, 2)
         g16 = pixel + self.readout(readout) + self.hidden(hidden) + self.before16(mask16)
+        if self.place is not None and place is not None:
+            g16 = g16 + self.place(place)[..., None, None]
         g16 = self.fuse(functional.relu(g16))
         nearby8 = torch.cat([skip8, before8 * mask8, before8 * (1 - mask8), mask8], dim=1)
         g8 = self.mix8(functional.relu(_twice(self.deep8(g16)) + self.compare8(nearby8)))
@@ -134,14 +144,15 @@ class LightMemoryNetwork(nn.Module):
     value_channels = PIXEL
     hidden_channels = 64
 
-    def __init__(self) -> None:
+    def __init__(self, with_place: bool = False) -> None:
+        """Build it; `with_place` adds the layers that know distances."""
         super().__init__()
         self.key_encoder = KeyEncoder()
         self.key = nn.Conv2d(192, self.key_channels, 1)
         self.shrinkage = nn.Conv2d(192, 1, 1)
         self.selection = nn.Conv2d(192, self.key_channels, 1)
         self.value_encoder = ValueEncoder(self.hidden_channels)
-        self.decoder = Decoder(self.hidden_channels)
+        self.decoder = Decoder(self.hidden_channels, with_place)
 
     def encode_key(self, image: Tensor) -> SliceFeatures:
         """Return the features of slices; see `MemoryNetwork.encode_key`."""
@@ -183,6 +194,7 @@ class LightMemoryNetwork(nn.Module):
         hidden: Tensor,
         neighbour: Neighbour | None,
         update_hidden: bool,
+        place: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return logits and sensory state; see `MemoryNetwork.decode`."""
         batch, objects = readout.shape[:2]
@@ -194,12 +206,21 @@ class LightMemoryNetwork(nn.Module):
         else:
             probability = neighbour.probability.flatten(0, 1)[:, None].to(readout.dtype)
             before = Neighbour(_object_features(neighbour.features, objects), probability)
+        if place is not None:
+            place = _for_each(place.to(readout.dtype), objects)
         logits, updated = self.decoder(
-            now, before, readout.flatten(0, 1), hidden.flatten(0, 1), update_hidden
+            now, before, readout.flatten(0, 1), hidden.flatten(0, 1), update_hidden, place
         )
         return logits.unflatten(0, (batch, objects))[:, :, 0], updated.unflatten(
             0, (batch, objects)
         )
+
+
+def _place_layers() -> nn.Sequential:
+    last = nn.Linear(64, PIXEL)
+    nn.init.zeros_(last.weight)  # says nothing before it is trained
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(PLACE_NUMBERS, 64), nn.ReLU(inplace=True), last)
 
 
 def _twice(features: Tensor) -> Tensor:

@@ -7,7 +7,9 @@ similar each pixel's intensity is to that under the positive, and the negative, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +29,10 @@ class PromptWidths:
     """At half the size."""
     stages: tuple[int, int, int, int] = (64, 128, 192, 192)
     """At strides 4, 8, 16 and 32."""
+    eighth: int = 96
+    """Of the decoder at stride 8."""
+    half: int = 32
+    """Of the decoder at half the size."""
 
 
 class LightPromptNetwork(nn.Module):
@@ -36,9 +42,10 @@ class LightPromptNetwork(nn.Module):
     coordinates are negative.
     """
 
-    def __init__(self, widths: PromptWidths | None = None) -> None:
+    def __init__(self, widths: PromptWidths | Mapping[str, Any] | None = None) -> None:
+        """Build it with given channels; those that a mapping leaves out have their default."""
         super().__init__()
-        width = widths or PromptWidths()
+        width = widths if isinstance(widths, PromptWidths) else PromptWidths(**(widths or {}))
         one, two, three, four = width.stages
         maps = 2 + 2 * len(SIMILARITY_WIDTHS)
         self.stem = ConvNorm(3 + 1 + maps, width.stem, stride=2)
@@ -53,10 +60,10 @@ class LightPromptNetwork(nn.Module):
             ConvNorm(three, four, stride=2), ResidualBlock(four), GlobalContext(four)
         )
         self.up16 = UpBlock(four, three, two)
-        self.up8 = UpBlock(two, two, 96)
-        self.up4 = UpBlock(96, one, one)
-        self.up2 = UpBlock(one, width.stem, 32)
-        self.head = nn.Conv2d(32, 4, 3, padding=1)
+        self.up8 = UpBlock(two, two, width.eighth)
+        self.up4 = UpBlock(width.eighth, one, one)
+        self.up2 = UpBlock(one, width.stem, width.half)
+        self.head = nn.Conv2d(width.half, 4, 3, padding=1)
 
     def forward(self, image_and_previous: Tensor, points: Tensor) -> Tensor:
         """Return the mask's logits, (B, 1, H, W).

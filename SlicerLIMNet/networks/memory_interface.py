@@ -130,6 +130,7 @@ class MemoryNetwork(Protocol):
         hidden: Tensor,
         neighbour: Neighbour | None,
         update_hidden: bool,
+        place: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the logits of every object, before aggregation, and the sensory state.
 
@@ -139,6 +140,7 @@ class MemoryNetwork(Protocol):
             hidden: (B, O, Ch, h, w), the sensory state before this slice.
             neighbour: The slice before, for networks that look at it; `None` where there is none.
             update_hidden: Whether the sensory state is updated; returned as it came if not.
+            place: (B, `PLACE_NUMBERS`), for networks that know distances; `None` if unknown.
 
         Returns:
             (B, O, H, W) logits at input size, and the sensory state, shaped like `hidden`.

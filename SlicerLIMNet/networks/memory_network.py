@@ -216,6 +216,7 @@ class XMemNetwork(nn.Module):
         hidden: Tensor,
         neighbour: Neighbour | None,  # noqa: ARG002 - XMem looks at no neighbour
         update_hidden: bool,
+        place: Tensor | None = None,  # noqa: ARG002 - nor does it know distances
     ) -> tuple[Tensor, Tensor]:
         """Return logits and sensory state; see `MemoryNetwork.decode`."""
         objects = readout.shape[1]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -138,7 +139,7 @@ class LightPredictor:
         """Return the answer of the window that deserves most trust, see `_best_window`."""
         boxes = self._windows(previous.shape, around)
         answers = self._look(image, clicks, previous, boxes, mirrored=False)
-        return answers[_best_window(answers)]
+        return answers[_best_window(answers, around)]
 
     def _windows(self, shape: tuple[int, ...], click: PixelClick) -> list[Box]:
         """Return squares around the click, the first one of the whole slice."""
@@ -228,17 +229,22 @@ def _points(clicks: Sequence[PixelClick], box: Box, size: tuple[int, int]) -> Te
     return torch.cat([positive, void, negative, void])
 
 
-def _best_window(answers: Sequence[FloatArray]) -> int:
-    """Return which window's answer to take: one that is firm, that others agree with, and large.
+def _best_window(answers: Sequence[FloatArray], click: PixelClick) -> int:
+    """Return which window's answer to take.
 
-    The weights are the best of a few tried on training volumes, by the Dice of the answer taken.
+    It is firm, others agree with it, the click lies deep in it, and it is large. The weights were
+    fitted on training volumes to the Dice of the answer taken, and rounded.
 
     Args:
         answers: (H, W) probabilities of the whole slice as seen in each window.
+        click: The positive click that the windows lie around.
     """
     masks = [answer > 0.5 for answer in answers]
     scores = [
-        _firmness(answer) + _agreement(mask, masks) + 0.3 * math.log(_relative_extent(mask) + 0.01)
+        _firmness(answer)
+        + 0.8 * _agreement(mask, masks)
+        + 0.5 * _depth(mask, click)
+        + 0.3 * math.log(_relative_extent(mask) + 0.01)
         for answer, mask in zip(answers, masks, strict=True)
     ]
     return int(np.argmax(scores))
@@ -256,6 +262,17 @@ def _agreement(mask: BoolArray, masks: Sequence[BoolArray]) -> float:
     An empty mask is 0: windows that found nothing must not outvote one that did.
     """
     return float(np.mean([dice(mask, other) for other in masks])) if mask.any() else 0.0
+
+
+def _depth(mask: BoolArray, click: PixelClick) -> float:
+    """Return how far inside a mask the click lies, 1 where nothing lies deeper; 0 if outside."""
+    row = min(max(round(click.row), 0), mask.shape[0] - 1)
+    column = min(max(round(click.column), 0), mask.shape[1] - 1)
+    if not mask[row, column]:
+        return 0.0
+    padded = np.pad(mask, 1).astype(np.uint8)  # the edge of the slice is an edge of the mask
+    depths = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return float(depths[row, column] / depths.max())
 
 
 def _relative_extent(mask: BoolArray) -> float:

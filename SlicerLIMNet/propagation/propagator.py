@@ -58,6 +58,7 @@ class Propagator:
         region: Region,
         cancel: Callable[[], bool],
         from_nearest: bool = False,
+        slice_step: float | None = None,
     ) -> Iterator[PropagatedSlice]:
         """Yield every slice reached, near ones first; the start itself is not among them.
 
@@ -73,6 +74,7 @@ class Propagator:
             cancel: Asked before every slice.
             from_nearest: Follow every slice from its nearest reference instead of from the start;
                 in mode `PERMANENT` and a rule without a number of slices only.
+            slice_step: From slice to slice, in pixels; networks that know distances need it.
 
         Raises:
             Cancelled: `cancel` said so; what was yielded until then is valid.
@@ -94,7 +96,7 @@ class Propagator:
                 for direction in Direction
             ]
         self._cache.set_focus(start)
-        ways = self._begin(images, references, starts, mode, region)
+        ways = self._begin(images, references, starts, mode, region, slice_step)
         while any(way.has_next for way in ways):
             for way in ways:
                 if not way.has_next:
@@ -112,6 +114,7 @@ class Propagator:
         starts: Sequence[tuple[int, DirectionSchedule]],
         mode: MemoryMode,
         region: Region,
+        slice_step: float | None,
     ) -> list[Way]:
         """Return the ways that have a slice to visit, ready for it; each from its own reference."""
         self._values.begin_round()
@@ -125,7 +128,17 @@ class Propagator:
             self._dtype,
         )
         return [
-            Way(self._network, self._config, mode, self._regions, views, schedule, origin, region)
+            Way(
+                self._network,
+                self._config,
+                mode,
+                self._regions,
+                views,
+                schedule,
+                origin,
+                region,
+                slice_step,
+            )
             for origin, schedule in starts
             if schedule.current is not None
         ]

@@ -14,6 +14,7 @@ from SlicerLIMNet.imaging.resample import Box, bounding_box
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
 from SlicerLIMNet.memory.tracker import SequenceTracker
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork, Neighbour
+from SlicerLIMNet.propagation.compass import Compass
 from SlicerLIMNet.propagation.region import (
     BoolArray,
     FloatArray,
@@ -87,8 +88,10 @@ class Way:
         schedule: DirectionSchedule,
         start: int,
         region: Region,
+        slice_step: float | None,
     ) -> None:
         """Pass through the start slice, a reference."""
+        self._compass = Compass(views.references, schedule.direction, start, slice_step)
         self._mode = mode
         self._regions = regions
         self._views = views
@@ -132,6 +135,7 @@ class Way:
             lambda: self._views.image(index, region),
             self._views.features(index, region),
             is_last=self._schedule.is_last,
+            place=self._views.place(self._compass.place(index)),
         )
 
     def _pass_through(self, index: int) -> Tensor:
@@ -144,6 +148,7 @@ class Way:
 
     def _passed(self, index: int) -> PropagatedSlice:
         mask = self._views.references[index]
+        self._compass.pass_reference(index)
         return reference_slice(index, mask, self._schedule.direction, self._region)
 
     def _segmented(self, index: int, seen: Tensor) -> PropagatedSlice:

@@ -166,6 +166,7 @@ class Engine:
                 _region_of(task.region),
                 cancel,
                 from_nearest=task.config.follow == NEAREST,
+                slice_step=task.slice_step,
             ):
                 self._propagators.trim()
                 yield SpreadSlice(found.index, _stored(found, rows_columns))

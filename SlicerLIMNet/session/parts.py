@@ -85,6 +85,8 @@ class SpreadTask:
     """Range and memory mode."""
     region: RegionNumbers
     """Where to look, from `choose_region`."""
+    slice_step: float
+    """From slice to slice, in pixels of a slice."""
 
 
 class Networks(Protocol):

@@ -171,6 +171,7 @@ class RoundRun:
             masks,
             self._config,
             self._region,
+            stack.slice_step,
         )
 
     def _show(self, index: int, probability: SparseProbability) -> SliceResult:

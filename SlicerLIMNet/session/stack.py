@@ -41,6 +41,12 @@ class SliceStack:
             return self.plane.from_zyx(self.volume.geometry.spacing_zyx_mm)
         return self.plane.spacing_mm
 
+    @property
+    def slice_step(self) -> float:
+        """Distance of neighbouring slices in pixels of a slice."""
+        slices, rows, columns = self.spacing_mm
+        return 2 * slices / (rows + columns)
+
     def image(self, index: int) -> npt.NDArray[np.float32]:
         """Return a slice: (rows, columns), or (rows, columns, 3) for RGB; 0..1."""
         if isinstance(self.plane, Plane):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
+from SlicerLIMNet.networks.place import UNKNOWN_PLACE, Place
 from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen, draw_window
 from SlicerLIMNet.training.defects import defective_mask
 from SlicerLIMNet.training.made_objects import made_sequence
@@ -26,6 +27,10 @@ MADE_SIZE = 160
 """Pixels of a made slice before its region is cut out."""
 END_CHANCE = 0.45
 """Of a sequence that goes past the end of its object."""
+LARGEST_CHANCE = 0.5
+"""Of a sequence with one reference that it starts on the object's largest slice."""
+LONGEST_STEP = 4
+"""Slices, from one image of such a sequence to the next."""
 STEP_CHANCES = (0.55, 0.25, 0.12, 0.08)
 """Of one, two, ... slices from one image of a sequence to the next."""
 
@@ -45,12 +50,33 @@ class Sequence:
     """One sequence, in the order of propagation.
 
     Shapes: images (T, size, size) in 0..1, truths (T, size, size); prompts has the masks given
-    to the network for the reference slices, by position in the sequence.
+    to the network for the reference slices, by position in the sequence; places (T, PLACE_NUMBERS)
+    says where slices lie between them.
     """
 
     images: FloatArray
     truths: BoolArray
     prompts: dict[int, BoolArray]
+    places: FloatArray
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """A sequence before augmentation; `heights` is None where distances mean nothing.
+
+    Shapes: images (T, size, size), truths alike; heights (T,) and the object's extents on the first
+    and on the last slice in pixels.
+    """
+
+    images: FloatArray
+    truths: BoolArray
+    heights: FloatArray | None = None
+    extents: tuple[int, int] = (0, 0)
+
+    def reversed(self) -> _Raw:
+        """Return it the other way round."""
+        heights = None if self.heights is None else self.heights[::-1]
+        return _Raw(self.images[::-1], self.truths[::-1], heights, self.extents[::-1])
 
 
 class SequenceSampler:
@@ -65,6 +91,11 @@ class SequenceSampler:
         )
         weights = np.append(weights, shares.made)
         self._weights = weights / weights.sum()
+        self._largest_slices: dict[tuple[str, int, int], int] = {}
+
+    def reseed(self, seed: int) -> None:
+        """Begin the stream anew at a seed."""
+        self._rng = np.random.Generator(np.random.PCG64(seed))
 
     def draw(self, length: int, second_reference: bool) -> Sequence:
         """Return one sequence.
@@ -75,7 +106,7 @@ class SequenceSampler:
         """
         while True:
             source = int(self._rng.choice(len(self._weights), p=self._weights))
-            made: tuple[FloatArray, BoolArray] | None
+            made: _Raw | None
             if source == 3:
                 made = self._made(length)
             elif source == 2:
@@ -83,15 +114,12 @@ class SequenceSampler:
             else:
                 draw = self._pool.draw_pseudo if source else self._pool.draw_real
                 made = self._from_volume(draw(self._rng), length, second_reference)
-            if made is not None and np.count_nonzero(made[1][0]) >= LEAST_PIXELS:
-                images, truths = made
+            if made is not None and np.count_nonzero(made.truths[0]) >= LEAST_PIXELS:
                 if second_reference and self._rng.random() < 0.5:  # it may begin without object
-                    images, truths = images[::-1], truths[::-1]
-                return self._finished(images, truths, second_reference)
+                    made = made.reversed()
+                return self._finished(made, second_reference)
 
-    def _from_volume(
-        self, target: Target, length: int, second_reference: bool
-    ) -> tuple[FloatArray, BoolArray] | None:
+    def _from_volume(self, target: Target, length: int, second_reference: bool) -> _Raw | None:
         rng = self._rng
         volume = target.volume
         even = max(volume.spacing_zyx_mm) / min(volume.spacing_zyx_mm) < 2.6
@@ -99,7 +127,10 @@ class SequenceSampler:
         slices = target.slices[axis]
         if not len(slices):
             return None
-        indices = self._draw_indices(slices, volume.labels.shape[axis], length)
+        largest = None
+        if not second_reference and rng.random() < LARGEST_CHANCE:
+            largest = self._largest(target, axis)
+        indices = self._draw_indices(slices, volume.labels.shape[axis], length, largest)
         masks = np.stack([np.take(volume.labels, i, axis) == target.value for i in indices])
         if np.count_nonzero(masks[0]) < LEAST_PIXELS // 2:
             return None
@@ -112,11 +143,32 @@ class SequenceSampler:
             inside = cut(np.ones(mask.shape, np.uint8), box, size)  # outside the slice stays 0
             images.append(np.clip((voxels - low) / (high - low), 0, 1) * (inside > 0.5))
             truths.append(cut(mask, box, size) > 0.5)
-        return np.stack(images).astype(np.float32), np.stack(truths)
+        heights = np.array(indices) * _slice_step(volume.spacing_zyx_mm, axis)
+        stacked = np.stack(images).astype(np.float32)
+        extents = (_extent(masks[0]), _extent(masks[-1]))
+        return _Raw(stacked, np.stack(truths), heights.astype(np.float32), extents)
 
-    def _draw_indices(self, slices: npt.NDArray[np.int64], end: int, length: int) -> list[int]:
+    def _largest(self, target: Target, axis: int) -> int:
+        """Return the slice where users click first: the one with the most of the object."""
+        key = (target.volume.name, target.value, axis)
+        if key not in self._largest_slices:
+            slices = target.slices[axis]
+            inside = np.take(target.volume.labels, slices, axis) == target.value
+            areas = np.count_nonzero(np.moveaxis(inside, axis, 0), axis=(1, 2))
+            self._largest_slices[key] = int(slices[int(np.argmax(areas))])
+        return self._largest_slices[key]
+
+    def _draw_indices(
+        self, slices: npt.NDArray[np.int64], end: int, length: int, largest: int | None
+    ) -> list[int]:
         """Return slice indices from one that holds the object, up or down, evenly spaced."""
         rng = self._rng
+        if largest is not None:  # to some place before or behind the object's end
+            sign = int(rng.choice([-1, 1]))
+            to_end = 1 + (slices[-1] - largest if sign > 0 else largest - slices[0])
+            step = float(rng.uniform(0.5, 1.8)) * to_end / (length - 1)
+            whole = sign * int(np.clip(round(step), 1, LONGEST_STEP))
+            return [int(i) for i in np.clip(largest + whole * np.arange(length), 0, end - 1)]
         first = int(rng.choice(slices))
         longest = max(1, min(len(STEP_CHANCES), len(slices) // 5))
         chances = np.array(STEP_CHANCES[:longest])
@@ -139,7 +191,7 @@ class SequenceSampler:
         centre = ((top + bottom - 1) / 2 + shift[0], (left + right - 1) / 2 + shift[1])
         return square_box(centre, side)
 
-    def _moving_image(self, length: int) -> tuple[FloatArray, BoolArray] | None:
+    def _moving_image(self, length: int) -> _Raw | None:
         """Return an image and one of its objects under a slow affine motion."""
         rng = self._rng
         draw = self._pool.draw_image if rng.random() < 0.5 else self._pool.draw_superpixels
@@ -163,17 +215,18 @@ class SequenceSampler:
             matrix[:, 2] += middle - matrix[:, :2] @ middle
             images.append(cv2.warpAffine(image, matrix, size))
             truths.append(cv2.warpAffine(truth, matrix, size) > 0.5)
-        return np.stack(images), np.stack(truths)
+        return _Raw(np.stack(images), np.stack(truths))
 
-    def _made(self, length: int) -> tuple[FloatArray, BoolArray]:
+    def _made(self, length: int) -> _Raw:
         """Return a made sequence, seen in a region like all others."""
         images, masks = made_sequence(self._rng, length, MADE_SIZE)
         box, size = self._draw_region(masks[0]), (self._size, self._size)
         truths = [cut(mask, box, size) > 0.5 for mask in masks]
-        return np.stack([cut(image, box, size) for image in images]), np.stack(truths)
+        return _Raw(np.stack([cut(image, box, size) for image in images]), np.stack(truths))
 
-    def _finished(self, images: FloatArray, truths: BoolArray, second_reference: bool) -> Sequence:
+    def _finished(self, raw: _Raw, second_reference: bool) -> Sequence:
         rng = self._rng
+        images, truths = raw.images, raw.truths
         warp = Warp.draw(self._size, rng, strength=0.7)
         moved = np.stack([warp.apply(image) for image in images])
         masks = np.stack([warp.apply(mask.astype(np.float32)) > 0.5 for mask in truths])
@@ -186,10 +239,36 @@ class SequenceSampler:
         prompts = {0: self._prompt(masks[0])}
         if second_reference:
             prompts[len(masks) - 1] = self._prompt(masks[-1])
-        return Sequence(changed, masks, prompts)
+        return Sequence(changed, masks, prompts, _places(raw, second_reference))
 
     def _prompt(self, truth: BoolArray) -> BoolArray:
         """Return what a prompt network might have made of a slice: mostly right."""
-        if self._rng.random() < 0.25 and np.count_nonzero(truth) >= LEAST_PIXELS:
+        if self._rng.random() < 0.35 and np.count_nonzero(truth) >= LEAST_PIXELS:
             return defective_mask(truth, self._rng)
         return truth
+
+
+def _places(raw: _Raw, second_reference: bool) -> FloatArray:
+    """Return where every slice lies between the references, (T, PLACE_NUMBERS)."""
+    if raw.heights is None or not raw.extents[0]:
+        return np.array([UNKNOWN_PLACE] * len(raw.truths), np.float32)
+    heights = raw.heights / raw.extents[0]
+    behind, ahead = np.abs(heights - heights[0]), np.abs(heights[-1] - heights)
+    ends = not raw.truths[-1].any()
+    places = [
+        Place(float(near), float(far) if second_reference else None, second_reference and ends)
+        for near, far in zip(behind, ahead, strict=True)
+    ]
+    return np.array([place.numbers() for place in places], np.float32)
+
+
+def _slice_step(spacing_zyx_mm: tuple[float, float, float], axis: int) -> float:
+    """Return the distance of neighbouring slices along an axis in pixels of a slice."""
+    others = [spacing for other, spacing in enumerate(spacing_zyx_mm) if other != axis]
+    return 2 * spacing_zyx_mm[axis] / sum(others)
+
+
+def _extent(mask: BoolArray) -> int:
+    """Return the longer side of the box of a mask in pixels, 0 if it is empty."""
+    box = bounding_box(mask)
+    return 0 if box is None else max(box[1] - box[0], box[3] - box[2])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,15 @@ from SlicerLIMNet.networks.affinity import full_affinity, readout, similarity
 from SlicerLIMNet.networks.light_memory import LightMemoryNetwork
 from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
 from SlicerLIMNet.training.config import TrainConfig, task_settings
+from SlicerLIMNet.training.config_pool import configured_pool
 from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss
-from SlicerLIMNet.training.memory_data import Sequence, SequenceSampler, SequenceShares
-from SlicerLIMNet.training.pool import load_pool
+from SlicerLIMNet.training.memory_batches import SequenceBatch, SequenceBatches
+from SlicerLIMNet.training.memory_data import SequenceShares
+from SlicerLIMNet.training.pictures import Picture, Tile
 
 MOST_IN_MEMORY = 3
+SHOWN = 6
+"""Sequences of a batch that are drawn for pictures."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class MemoryTaskConfig:
     """Chance that a slice becomes a memory slice and updates the sensory state deeply."""
     shares: SequenceShares = field(default_factory=SequenceShares)
     """Where sequences come from."""
+    with_place: bool = False
+    """Whether the network knows distances to references."""
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size % 16:
@@ -69,7 +74,7 @@ class _Memory:
         key = torch.cat([self.keys[i] for i in chosen], dim=2)
         shrinkage = torch.cat([self.shrinkages[i] for i in chosen], dim=2)
         value = torch.cat([self.values[i] for i in chosen], dim=3)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(key.device.type, enabled=False):
             pairwise = similarity(
                 key, shrinkage, features.key.flatten(2), features.selection.flatten(2)
             )
@@ -83,41 +88,60 @@ class MemoryTask:
     registry_name = "light-memory"
 
     def __init__(self, config: TrainConfig) -> None:
-        settings = dict(config.task)
-        shares = task_settings(SequenceShares, settings.pop("shares", {}))
-        self._settings = task_settings(MemoryTaskConfig, {**settings, "shares": shares})
-        self._pool = load_pool(
-            Path(config.volumes),
-            Path(config.images) if config.images else None,
-            Path(config.cache),
-            held_out=config.held_out,
+        values = dict(config.task)
+        shares = task_settings(SequenceShares, values.pop("shares", {}))
+        self._settings = settings = task_settings(MemoryTaskConfig, {**values, "shares": shares})
+        with_place = settings.with_place
+        network = LightMemoryNetwork(with_place)
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.configuration: dict[str, Any] = {"with_place": True} if with_place else {}
+        self.batches = SequenceBatches(
+            configured_pool(config),
+            settings.size,
+            settings.shares,
+            settings.slices,
+            tuple(settings.lengths),
+            settings.second_reference,
         )
-        self.network = LightMemoryNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.configuration: dict[str, Any] = {}
-        self.start(config.seed)
 
-    def start(self, seed: int) -> None:
-        """Begin the stream of sequences at a seed."""
-        self._rng = np.random.Generator(np.random.PCG64(seed))
-        size, shares = self._settings.size, self._settings.shares
-        self._sampler = SequenceSampler(self._pool, size, shares, seed)
-
-    def losses(self) -> Iterator[tuple[Tensor, dict[str, float]]]:
+    def losses(self, batch: SequenceBatch) -> Iterator[tuple[Tensor, dict[str, float | Tensor]]]:
         """Yield the loss of one batch of sequences."""
-        settings = self._settings
-        length = int(self._rng.choice(settings.lengths))
-        second = bool(self._rng.random() < settings.second_reference)
-        batch = max(2, settings.slices // length)
-        sequences = [self._sampler.draw(length, second) for _ in range(batch)]
-        logits, steps = self._propagate(sequences)
-        truth = torch.from_numpy(np.stack([s.truths for s in sequences])).float()[:, steps]
+        batch = self._on_device(batch)
+        logits, steps = self._propagate(batch)
+        truth = batch.truths[:, steps]
         flat, target = logits.flatten(0, 1)[:, None], truth.flatten(0, 1)[:, None]
         loss = (binary_cross_entropy(flat, target) + dice_loss(flat, target)).mean()
-        yield loss, {"length": length, "dice": _mean_dice(logits, truth)}
+        yield loss, {"length": batch.images.shape[1], "dice": _mean_dice(logits, truth)}
 
-    def _propagate(self, sequences: list[Sequence]) -> tuple[Tensor, list[int]]:
+    def pictures(self, batch: SequenceBatch) -> list[Picture]:
+        """Return sequences with what was found on every slice."""
+        batch = self._on_device(batch)
+        logits, steps = self._propagate(batch)
+        found = dict(zip(steps, (logits > 0).cpu().numpy().swapaxes(0, 1), strict=True))
+        images, truths = batch.images.cpu().numpy(), batch.truths.cpu().numpy() > 0.5
+        prompts = batch.prompts[:, :, 0].cpu().numpy() > 0.5
+        given = dict(zip(batch.positions, prompts, strict=True))
+        pictures = []
+        for item, (slices, labels) in enumerate(zip(images, truths, strict=True)):
+            picture = []
+            for t, (image, truth) in enumerate(zip(slices, labels, strict=True)):
+                mask, caption = (given[t], "given") if t in given else (found[t], f"slice {t}")
+                picture.append(Tile(image, truth, mask[item], (), caption))
+            pictures.append(picture)
+        return pictures[:SHOWN]
+
+    def _on_device(self, batch: SequenceBatch) -> SequenceBatch:
+        device = next(self.network.parameters()).device
+        images, truths, prompts, places = (
+            tensor.to(device, non_blocking=True)
+            for tensor in (batch.images, batch.truths, batch.prompts, batch.places)
+        )
+        return batch._replace(images=images, truths=truths, prompts=prompts, places=places)
+
+    def _propagate(self, sequences: SequenceBatch) -> tuple[Tensor, list[int]]:
         """Return aggregated logits (B, steps, H, W) and the slices that they are of."""
-        images = torch.from_numpy(np.stack([s.images for s in sequences]))
+        rng = np.random.Generator(np.random.PCG64(sequences.seed))
+        images, places = sequences.images, sequences.places
         batch, length = images.shape[:2]
         frames = images.flatten(0, 1)[:, None].expand(-1, 3, -1, -1)
         features = self.network.encode_key(frames.contiguous(memory_format=torch.channels_last))
@@ -126,18 +150,18 @@ class MemoryTask:
             for t in range(length)
         ]
         image = [images[:, t, None].expand(-1, 3, -1, -1) for t in range(length)]
-        memory, hidden, positions = self._references(sequences, image, of)
-        prompt = _prompt_tensor(sequences, 0)
-        before = Neighbour(of[0], prompt)
-        logits, steps = [], [t for t in range(1, length) if t not in positions[1:]]
+        memory, hidden = self._references(sequences, image, of)
+        before = Neighbour(of[0], sequences.prompts[0])
+        references = len(sequences.positions)
+        logits, steps = [], [t for t in range(1, length) if t not in sequences.positions]
         for t in steps:
-            found = memory.read(of[t], self._choose(len(positions), len(memory.keys)))
-            answer, hidden = self.network.decode(of[t], found, hidden, before, True)
+            found = memory.read(of[t], _choose(references, len(memory.keys), rng))
+            answer, hidden = self.network.decode(of[t], found, hidden, before, True, places[:, t])
             logits.append(2 * answer.float()[:, 0])  # one object: aggregation doubles the logit
             probability = logits[-1].sigmoid()[:, None]
             before = Neighbour(of[t], probability.detach())
             if t != steps[-1]:
-                deep = bool(self._rng.random() < self._settings.deep_update)
+                deep = bool(rng.random() < self._settings.deep_update)
                 if deep or len(memory.keys) < MOST_IN_MEMORY:
                     value, hidden = self.network.encode_value(
                         image[t], of[t], probability, hidden, deep
@@ -146,37 +170,30 @@ class MemoryTask:
         return torch.stack(logits, dim=1), steps
 
     def _references(
-        self, sequences: list[Sequence], image: list[Tensor], of: list[SliceFeatures]
-    ) -> tuple[_Memory, Tensor, list[int]]:
+        self, sequences: SequenceBatch, image: list[Tensor], of: list[SliceFeatures]
+    ) -> tuple[_Memory, Tensor]:
         """Encode the reference slices; the sensory state starts from the first."""
         memory = _Memory([], [], [])
-        positions = sorted(sequences[0].prompts)
-        zero = of[0].key.new_zeros(
-            len(sequences), 1, self.network.hidden_channels, *of[0].key.shape[-2:]
-        )
+        key = of[0].key
+        zero = key.new_zeros(len(key), 1, self.network.hidden_channels, *key.shape[-2:])
         start = zero
-        for position in positions:
-            prompt = _prompt_tensor(sequences, position)
-            first = position == positions[0]
+        for position, prompt in zip(sequences.positions, sequences.prompts, strict=True):
+            first = position == sequences.positions[0]
             value, hidden = self.network.encode_value(
                 image[position], of[position], prompt, zero, first
             )
             start = hidden if first else start
             _remember(memory, of[position], value)
-        return memory, start, positions
-
-    def _choose(self, references: int, stored: int) -> list[int]:
-        """All references and at most two other slices."""
-        others = list(range(references, stored))
-        room = max(1, MOST_IN_MEMORY - references)
-        if len(others) > room:
-            others = sorted(int(i) for i in self._rng.choice(others, room, replace=False))
-        return [*range(references), *others]
+        return memory, start
 
 
-def _prompt_tensor(sequences: list[Sequence], position: int) -> Tensor:
-    masks = np.stack([s.prompts[position] for s in sequences])
-    return torch.from_numpy(masks[:, None].astype(np.float32))
+def _choose(references: int, stored: int, rng: np.random.Generator) -> list[int]:
+    """All references and at most two other slices."""
+    others = list(range(references, stored))
+    room = max(1, MOST_IN_MEMORY - references)
+    if len(others) > room:
+        others = sorted(int(i) for i in rng.choice(others, room, replace=False))
+    return [*range(references), *others]
 
 
 def _remember(memory: _Memory, features: SliceFeatures, value: Tensor) -> None:
@@ -185,9 +202,9 @@ def _remember(memory: _Memory, features: SliceFeatures, value: Tensor) -> None:
     memory.values.append(value.flatten(3))
 
 
-def _mean_dice(logits: Tensor, truth: Tensor) -> float:
+def _mean_dice(logits: Tensor, truth: Tensor) -> Tensor:
     """Mean over sequences of the Dice of all their predicted slices together."""
     mask, label = (logits.detach() > 0).flatten(1), truth.flatten(1) > 0.5
     both = (mask & label).sum(dim=1)
     total = mask.sum(dim=1) + label.sum(dim=1)
-    return float(((2 * both + 1) / (total + 1)).mean())
+    return ((2 * both + 1) / (total + 1)).mean()

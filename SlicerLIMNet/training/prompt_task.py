@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.metrics import dice
-from SlicerLIMNet.networks.light_prompt import LightPromptNetwork
-from SlicerLIMNet.training.click_sampling import click_slots, draw_correction
+from SlicerLIMNet.imaging.error_clicks import PixelClick
+from SlicerLIMNet.networks.weights import build_network
+from SlicerLIMNet.training.batch_clicks import click_on
 from SlicerLIMNet.training.config import TrainConfig, task_settings
+from SlicerLIMNet.training.config_pool import configured_pool
 from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss, normalized_focal_loss
-from SlicerLIMNet.training.pool import load_pool
-from SlicerLIMNet.training.prompt_data import PromptSample, PromptSampler, SourceShares
+from SlicerLIMNet.training.pictures import Picture, Tile
+from SlicerLIMNet.training.prompt_batches import SLOTS, PromptBatch, PromptBatches
+from SlicerLIMNet.training.prompt_data import SourceShares
 
-SLOTS = 12
+SHOWN = 8
+"""Crops of a batch that are drawn for pictures."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class PromptTaskConfig:
     """Chances of one, two, ... passes over a batch."""
     shares: SourceShares = field(default_factory=SourceShares)
     """Where samples come from."""
+    widths: dict[str, Any] = field(default_factory=dict)
+    """Channels of the network that differ from its defaults, see `PromptWidths`."""
 
     def __post_init__(self) -> None:
         if self.size < 32 or self.size % 32:
@@ -56,63 +58,76 @@ class PromptTask:
     registry_name = "light-prompt"
 
     def __init__(self, config: TrainConfig) -> None:
-        settings = dict(config.task)
-        shares = task_settings(SourceShares, settings.pop("shares", {}))
-        self._settings = task_settings(PromptTaskConfig, {**settings, "shares": shares})
-        self._batch = config.batch
-        self._pool = load_pool(
-            Path(config.volumes),
-            Path(config.images) if config.images else None,
-            Path(config.cache),
-            held_out=config.held_out,
+        values = dict(config.task)
+        shares = task_settings(SourceShares, values.pop("shares", {}))
+        self._settings = settings = task_settings(PromptTaskConfig, {**values, "shares": shares})
+        widths = settings.widths
+        network = build_network(self.registry_name, {"widths": widths})
+        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.configuration: dict[str, Any] = {"widths": widths} if widths else {}
+        self.batches = PromptBatches(
+            configured_pool(config), settings.size, settings.shares, config.batch, settings.passes
         )
-        self.network = LightPromptNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.configuration: dict[str, Any] = {}
-        self.start(config.seed)
 
-    def start(self, seed: int) -> None:
-        """Begin the stream of samples at a seed."""
-        self._rng = np.random.Generator(np.random.PCG64(seed))
-        size, shares = self._settings.size, self._settings.shares
-        self._samples = iter(PromptSampler(self._pool, size, shares, seed))
-
-    def losses(self) -> Iterator[tuple[Tensor, dict[str, float]]]:
+    def losses(self, batch: PromptBatch) -> Iterator[tuple[Tensor, dict[str, float | Tensor]]]:
         """Yield the loss of each pass over one batch; later passes follow corrections."""
-        samples = list(islice(self._samples, self._batch))
-        chances = np.array(self._settings.passes)
-        passes = 1 + int(self._rng.choice(len(chances), p=chances / chances.sum()))
-        for number in range(1, passes + 1):
-            image, points, truth = _tensors(samples)
+        image, truth, points = self._on_device(batch)
+        for number in range(1, batch.passes + 1):
             logits = self.network(image, points).float()
             loss = (
                 binary_cross_entropy(logits, truth)
                 + dice_loss(logits, truth)
                 + normalized_focal_loss(logits, truth)
             ).mean()
-            probability = logits.detach().sigmoid().numpy()[:, 0]
-            yield loss, {"pass": number, "dice": _mean_dice(probability, samples)}
-            self._click_on(samples, probability)
+            probability = logits.detach().sigmoid()
+            yield loss, {"pass": number, "dice": _mean_dice(probability, truth)}
+            if number < batch.passes:
+                points = click_on(points, truth, probability, batch.seed + number)
+                image = torch.cat([image[:, :3], probability], dim=1)
 
-    def _click_on(self, samples: list[PromptSample], probability: np.ndarray[Any, Any]) -> None:
-        for sample, answer in zip(samples, probability, strict=True):
-            sample.previous = answer.astype(np.float32)
-            click = draw_correction(sample.truth.astype(np.int8), answer, self._rng)
-            signs = [other.positive for other in sample.clicks]
-            if click is not None and signs.count(click.positive) < SLOTS:
-                sample.clicks.append(click)
+    def pictures(self, batch: PromptBatch) -> list[Picture]:
+        """Return crops with their first clicks, and the answers to these and to one more."""
+        image, truth, points = (tensor[:SHOWN] for tensor in self._on_device(batch))
+        first = self.network(image, points).float().sigmoid()
+        more = click_on(points, truth, first, batch.seed)
+        second = self.network(torch.cat([image[:, :3], first], dim=1), more).float().sigmoid()
+        colours = image[:, :3].permute(0, 2, 3, 1).cpu().numpy()
+        masks = [(tensor[:, 0] > 0.5).cpu().numpy() for tensor in (image[:, 3:], truth)]
+        answers = [(tensor[:, 0] > 0.5).cpu().numpy() for tensor in (first, second)]
+        pictures = []
+        for item, colour in enumerate(colours):
+            clicks = [_clicks(tensor[item].cpu()) for tensor in (points, more)]
+            previous, label = (mask[item] for mask in masks)
+            pictures.append(
+                [
+                    Tile(colour, None, previous, clicks[0], "mask before, clicks"),
+                    Tile(colour, label, None, (), "truth"),
+                    Tile(colour, label, answers[0][item], clicks[0], "first answer"),
+                    Tile(colour, label, answers[1][item], clicks[1], "one click later"),
+                ]
+            )
+        return pictures
+
+    def _on_device(self, batch: PromptBatch) -> tuple[Tensor, Tensor, Tensor]:
+        device = next(self.network.parameters()).device
+        image, truth, points = (
+            tensor.to(device, non_blocking=True)
+            for tensor in (batch.images, batch.truth, batch.points)
+        )
+        return image, truth, points
 
 
-def _tensors(samples: list[PromptSample]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return image with previous mask (N, 4, H, W), points (N, 2K, 3) and truth (N, 1, H, W)."""
-    images = np.stack([np.dstack([s.image, s.previous]) for s in samples]).astype(np.float32)
-    tensor = torch.from_numpy(images).permute(0, 3, 1, 2)  # channels_last as it lies
-    points = torch.from_numpy(np.stack([click_slots(s.clicks, SLOTS) for s in samples]))
-    truth = torch.from_numpy(np.stack([s.truth for s in samples])[:, None].astype(np.float32))
-    return tensor, points, truth
+def _mean_dice(probability: Tensor, truth: Tensor) -> Tensor:
+    """Mean over items of the Dice of the answer; both empty counts 1."""
+    mask, label = (probability > 0.5).flatten(1), truth.flatten(1) > 0.5
+    both = (mask & label).sum(dim=1)
+    total = mask.sum(dim=1) + label.sum(dim=1)
+    return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0).mean()
 
 
-def _mean_dice(probability: np.ndarray[Any, Any], samples: list[PromptSample]) -> float:
-    scores = []
-    for answer, sample in zip(probability, samples, strict=True):
-        scores.append(dice(sample.truth, answer > 0.5))
-    return float(np.mean(scores))
+def _clicks(points: Tensor) -> list[PixelClick]:
+    """Return the clicks in the slots of one item, (2K, 3)."""
+    rows = points[:, :2].tolist()
+    return [
+        PixelClick(row, column, slot < SLOTS) for slot, (row, column) in enumerate(rows) if row >= 0
+    ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from SlicerLIMNet.networks.affinity import (
@@ -13,6 +13,7 @@ from SlicerLIMNet.networks.affinity import (
 )
 from SlicerLIMNet.networks.light_memory import LightMemoryNetwork
 from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
+from SlicerLIMNet.networks.place import Place
 
 SIZE = 64
 GRID = SIZE // 16
@@ -302,3 +303,21 @@ def test_low_precision_gives_nearly_the_same_result(network, dtype):
 
 def tensors_of(features: SliceFeatures) -> tuple[Tensor, ...]:
     return (features.key, features.shrinkage, features.selection, *features.skips)
+
+
+def test_places_change_nothing_before_they_are_learned_and_something_afterwards():
+    torch.manual_seed(0)
+    network = LightMemoryNetwork(with_place=True).eval()
+    features, readout = network.encode_key(image_of()), readout_of(1)
+    hidden = features.key.new_zeros(1, 1, network.hidden_channels, *features.key.shape[-2:])
+    place = torch.tensor([Place(0.5).numbers()])
+    plain, _ = network.decode(features, readout, hidden, None, False)
+    assert torch.equal(network.decode(features, readout, hidden, None, False, place)[0], plain)
+    nn.init.normal_(network.decoder.place[2].weight)
+    far = torch.tensor([Place(2.0).numbers()])
+    answers = [
+        network.decode(features, readout, hidden, None, False, at)[0] for at in (None, place, far)
+    ]
+    assert torch.equal(answers[0], plain)
+    assert not torch.equal(answers[1], plain)
+    assert not torch.equal(answers[1], answers[2])

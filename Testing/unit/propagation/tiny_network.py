@@ -23,6 +23,7 @@ class TinyNetwork:
     def __init__(self) -> None:
         self.keys_made = 0
         self.values_made = 0
+        self.places: list[Tensor | None] = []
         self.neighbours: list[Neighbour | None] = []
 
     def encode_key(self, image: Tensor) -> SliceFeatures:
@@ -49,8 +50,10 @@ class TinyNetwork:
         hidden: Tensor,
         neighbour: Neighbour | None,
         update_hidden: bool,
+        place: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         self.neighbours.append(neighbour)
+        self.places.append(place)
         known = functional.interpolate(readout.flatten(0, 1), scale_factor=self.stride)
         known = known.reshape(*readout.shape[:2], *known.shape[-2:])
         logits = 40 * torch.minimum(features.skips[0], known) - 20
