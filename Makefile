@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := demo,evaluate,train,dicom,dev
+EXTRAS := demo,evaluate,train,dicom,slicer,dev
 # More for pip, such as: make PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_ARGS :=
 
@@ -20,7 +20,7 @@ LIMNET_SAMPLE ?= $(wildcard ../shared/data/sample)
 export LIMNET_SAMPLE
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test test-all test-pythons format demo bench clean
+.PHONY: help install slicer-libraries check test test-all test-pythons format demo bench clean
 
 help:
 	@echo "make install       make $(VENV) and install the package with everything it can use"
@@ -58,10 +58,14 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: check
+# What the Slicer tests need of the system (OpenGL, Qt): looked for, and installed where allowed.
+slicer-libraries: install
+	@$(BIN)/python Testing/slicer/system_libraries.py
+
+test: check slicer-libraries
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: check
+test-all: check slicer-libraries
 	$(BIN)/python -m pytest
 
 test-pythons:
@@ -70,6 +74,7 @@ test-pythons:
 	    $$python -c '$(SUITABLE)' 2>/dev/null || continue; \
 	    echo "Python $$version:"; \
 	    $(MAKE) --no-print-directory VENV=build/venv-$$version PYTHON=$$python install && \
+	    build/venv-$$version/bin/python Testing/slicer/system_libraries.py && \
 	    build/venv-$$version/bin/python -m pytest -q -m "not slow" || exit 1; \
 	    break; \
 	  done; \
@@ -82,8 +87,9 @@ format: install
 demo: install
 	$(BIN)/limnet demo
 
-bench: install
+bench: install slicer-libraries
 	$(BIN)/limnet bench
+	$(BIN)/python -m Testing.slicer.bench
 
 clean:
 	rm -rf build dist demo-output *.egg-info .pytest_cache .ruff_cache .mypy_cache

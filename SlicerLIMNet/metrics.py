@@ -19,6 +19,11 @@ from SlicerLIMNet.errors import ConfigError
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
+TOLERANCE_MM = 2.0
+"""Surfaces this close count as equal."""
+LEAST_DICE_FOR_SURFACE = 0.2
+"""The challenge of 2025 counts a surface Dice as 0 where Dice does not exceed this."""
+
 
 def dice(truth: BoolArray, predicted: BoolArray) -> float:
     """Return the Dice coefficient of two masks: 1 if both are empty, 0 if one of them is."""
@@ -39,7 +44,7 @@ def surface_dice(
     truth: BoolArray,
     predicted: BoolArray,
     spacing_zyx_mm: Sequence[float],
-    tolerance_mm: float = 2.0,
+    tolerance_mm: float = TOLERANCE_MM,
 ) -> float:
     """Return the share of both surfaces that lies within a tolerance of the other (NSD).
 
@@ -89,6 +94,30 @@ def clicks_to_reach(scores: Sequence[float], target: float, most: int = 20) -> i
     """Return the number of the first click whose score reaches the target; `most` if none does."""
     reached = (number for number, score in enumerate(scores, start=1) if score >= target)
     return min(next(reached, most), most)
+
+
+def challenge_scores(
+    dice_scores: Sequence[float], surface_scores: Sequence[float], clicks: int = 5
+) -> dict[str, float]:
+    """Return the four figures of the interactive challenge of 2025.
+
+    Args:
+        dice_scores: Dice after clicks 1, 2, ...
+        surface_scores: NSD at 2 mm after the same clicks; it counts 0 where Dice is 0.2 or less.
+        clicks: Only so many count, from the first.
+
+    Returns:
+        `area_dice` and `area_nsd`, each `clicks` - 1 at most; `final_dice` and `final_nsd`.
+    """
+    pairs = list(zip(dice_scores, surface_scores, strict=True))[:clicks]
+    gated = [nsd if overlap > LEAST_DICE_FOR_SURFACE else 0.0 for overlap, nsd in pairs]
+    overlaps = [overlap for overlap, _ in pairs]
+    return {
+        "area_dice": area_under_curve(overlaps),
+        "area_nsd": area_under_curve(gated),
+        "final_dice": overlaps[-1],
+        "final_nsd": gated[-1],
+    }
 
 
 def _surface_distance() -> Any:

@@ -15,9 +15,10 @@ from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.networks.weights import build_network, models_folder, user_models_folder
 from SlicerLIMNet.session.engine import Engine
 from SlicerLIMNet.session.engine_networks import EngineNetworks, load_networks
-from SlicerLIMNet.session.parts import FloatArray, PromptAnswer, Zoom
+from SlicerLIMNet.session.parts import BoolArray, FloatArray, PromptAnswer, RegionNumbers, Zoom
 
 _SEED = 0
+_GRID = 16  # of positions that networks know of a slice
 
 _RANDOM: Mapping[str, Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "light": {
@@ -72,32 +73,65 @@ class BenchEngines:
         usual = preset_by_name(self.preset).round
         return replace(usual, range=WHOLE) if self.has_random_weights else usual
 
-    def make(self, keeps_features: bool = True) -> Engine:
+    def make(self, keeps_features: bool = True) -> BenchEngine:
         """Return an engine that has seen no volume yet."""
-        kind = DiskEngine if self.has_random_weights else Engine
-        return kind(
+        engine = BenchEngine(
             self.preset,
             self.device,
             precision=self.precision,
             networks=self.networks,
             feature_cache_mib=None if keeps_features else 0,
         )
+        engine.draws_disks = self.has_random_weights
+        return engine
+
+    def make_naive(self, in_region: bool) -> BenchEngine:
+        """Return an engine on the plain path: one direction at a time, nothing kept, float32.
+
+        Args:
+            in_region: Whether it looks at a region as other engines do, or at whole slices.
+        """
+        engine = BenchEngine(
+            self.preset,
+            self.device,
+            precision="float32",
+            networks=self.networks,
+            feature_cache_mib=0,
+            plain=True,
+        )
+        engine.draws_disks = self.has_random_weights
+        engine.sees_whole_slices = not in_region
+        return engine
 
 
-class DiskEngine(Engine):
-    """Asks its prompt network, which takes its time, but answers with a disk around the click.
+class BenchEngine(Engine):
+    """An engine that can be told what would otherwise depend on its weights."""
 
-    Random weights may well see nothing, and then a round would have nothing to do.
-    """
+    draws_disks = False
+    """Whether it asks its prompt network, which takes its time, but answers with a disk around the
+    click: random weights may well see nothing, and then a round would have nothing to do."""
+    sees_whole_slices = False
+    """Whether the propagation looks at whole slices in their own resolution."""
 
     def prompt(
         self, image: FloatArray, clicks: Sequence[Click], previous: FloatArray, zoom: Zoom
     ) -> PromptAnswer:
-        """Return a disk a third of the slice wide; see `Networks`."""
+        """Return the network's answer, or a disk a third of the slice wide; see `Networks`."""
         answer = super().prompt(image, clicks, previous, zoom)
+        if not self.draws_disks:
+            return answer
         rows, columns = np.ogrid[: image.shape[0], : image.shape[1]]
         distance = np.hypot(rows - clicks[-1].row, columns - clicks[-1].column)
         return answer._replace(probability=(distance < image.shape[0] / 6).astype(np.float32))
+
+    def choose_region(self, masks: Sequence[BoolArray], in_use: RegionNumbers) -> RegionNumbers:
+        """Return where to look; see `Networks`."""
+        if not self.sees_whole_slices:
+            return super().choose_region(masks, in_use)
+        rows, columns = masks[0].shape
+        side = -(-max(rows, columns) // _GRID) * _GRID
+        top, left = -((side - rows) // 2), -((side - columns) // 2)
+        return (top, top + side, left, left + side, side)
 
 
 def random_networks(preset: str) -> EngineNetworks:

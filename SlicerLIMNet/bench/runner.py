@@ -4,116 +4,97 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.bench.cases import PLANE, BenchSize, made_clicks, made_volume
-from SlicerLIMNet.bench.engines import BenchEngines
-from SlicerLIMNet.domain.clicks import Click
+from SlicerLIMNet.bench.engines import BenchEngine, BenchEngines
+from SlicerLIMNet.bench.machine import MIB, matrix_rate, peak_memory_mib
+from SlicerLIMNet.bench.network_clock import Clock, NetworkClock, NetworkWork
+from SlicerLIMNet.bench.result import ROUNDS, BenchResult
+from SlicerLIMNet.domain.config import WHOLE, RoundConfig
 from SlicerLIMNet.domain.progress import CancelToken, Progress
+from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import ConfigError
+from SlicerLIMNet.imaging.window import choose_window
+from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.session.session import Session
 
-Clock = Callable[[], float]
-
-MIB = 2**20
-
-STEPS = {
-    "first_click": "first click",
-    "later_click": "later click",
-    "first_round": "first round",
-    "later_round": "later round",
-    "later_round_without_cache": "later round, no features kept",
-}
-"""What is measured, by its name in JSON, and how a table says it."""
-
-
-class Pass(NamedTuple):
-    """Two clicks and two rounds of one engine."""
-
-    seconds: dict[str, float]
-    probability: npt.NDArray[np.uint8]
-    slices: tuple[int, int]
+NAIVE = {"naive": False, "naive_in_region": True}
+"""Plain paths by name: whether they look at a region."""
 
 
 @dataclass(frozen=True)
-class BenchResult:
-    """Seconds of every step in every repeat, and what they depend on."""
+class Pass:
+    """Two clicks and two rounds of one engine."""
+
+    seconds: dict[str, float]
+    work: dict[str, NetworkWork]
+    probability: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What does not change from pass to pass."""
 
     size: BenchSize
-    """Of the volume."""
-    seconds: dict[str, list[float]]
-    """By name of the step, one a repeat."""
-    slices: tuple[int, int]
-    """Slices that the networks reached in the first and the later round."""
-    same_masks: bool
-    """Whether the later round gave the same with and without kept features, bit for bit."""
-    feature_mib: float
-    """Memory of the features that were kept."""
-    facts: dict[str, Any]
-    """Versions, threads, device, precision."""
+    volume: Volume
+    rounds: RoundConfig
+    cancel: CancelToken
+    clock: Clock
 
-    @property
-    def ratios(self) -> dict[str, float]:
-        """Later round to first, and to the same one without kept features."""
-        middle = {step: median(values) for step, values in self.seconds.items()}
-        later = middle["later_round"]
-        return {
-            "later_to_first_round": later / middle["first_round"],
-            "later_round_with_to_without_cache": later / middle["later_round_without_cache"],
-        }
+    def one_pass(self, engine: BenchEngine, counts: bool) -> Pass:
+        """Warm an engine up, click, run a round, click on another slice, run a round.
 
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        return {
-            "format": 1,
-            "volume": {"slices": self.size.slices, "pixels": self.size.pixels},
-            "seconds": {
-                step: {
-                    "median": round(median(values), 4),
-                    "least": round(min(values), 4),
-                    "most": round(max(values), 4),
-                }
-                for step, values in self.seconds.items()
-            },
-            "repeats": len(self.seconds["first_round"]),
-            "slices_reached": {"first_round": self.slices[0], "later_round": self.slices[1]},
-            "ratios": {name: round(value, 4) for name, value in self.ratios.items()},
-            "same_masks_with_and_without_cache": self.same_masks,
-            "feature_mib": round(self.feature_mib, 1),
-            **self.facts,
-        }
+        Args:
+            engine: That has seen no volume yet.
+            counts: Whether to count operations, which makes the times meaningless.
+        """
+        timer = _Timer(self.clock)
+        timer.run("warm_up", lambda: engine.warm_up((self.size.pixels, self.size.pixels)))
+        with timer.networks.watching(engine.networks, counts):
+            window = timer.run(
+                "window", lambda: choose_window(self.volume.array, self.volume.modality)
+            )
+            session = Session(self.volume, engine, PLANE, self.rounds, window=window)
+            for number, click in zip(("first", "later"), made_clicks(self.size), strict=True):
+                timer.run(f"{number}_click", lambda click=click: session.add_click(click))
+                timer.run(f"{number}_round", lambda: self._round(session, timer))
+        timer.run("write_back", session.mask_volume)
+        return Pass(timer.seconds, timer.work, session.probability_volume())
 
-    def lines(self) -> list[str]:
-        """Return a table for a terminal."""
-        size, facts = self.size, self.facts
-        shown = [
-            f"{size.slices} slices of {size.pixels} x {size.pixels}; {facts['preset']}, "
-            f"{facts['device']}, {facts['precision']}, {facts['threads']} threads, torch "
-            f"{facts['versions']['torch']}"
-        ]
-        if facts["random_weights"]:
-            shown.append("random weights: the times count, the masks mean nothing")
-        shown.append(f"{'seconds':32} {'median':>8} {'least':>8} {'most':>8}")
-        for step, name in STEPS.items():
-            values = self.seconds[step]
-            row = (f"{value:8.3f}" for value in (median(values), min(values), max(values)))
-            shown.append(f"{name:32} {' '.join(row)}")
-        ratios = self.ratios
-        masks = "the same masks, bit for bit" if self.same_masks else "OTHER MASKS"
-        shown += [
-            f"slices reached: {self.slices[0]} in the first round, {self.slices[1]} in the later",
-            f"later / first round: {ratios['later_to_first_round']:.2f}",
-            f"later round with / without kept features ({self.feature_mib:.0f} MiB): "
-            f"{ratios['later_round_with_to_without_cache']:.2f}, {masks}",
-        ]
-        return shown
+    def _round(self, session: Session, timer: _Timer) -> None:
+        """Run a round; what comes after its last slice is fusion."""
+        seen = 0
+        spread_ended = self.clock()
+        for _ in session.run_round(self.cancel):
+            seen += 1
+            if seen <= self.size.slices:
+                spread_ended = self.clock()
+        timer.seconds["fusion"] = self.clock() - spread_ended
+
+
+class _Timer:
+    """Seconds and the work of networks by step."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.networks = NetworkClock(clock)
+        self.seconds: dict[str, float] = {}
+        self.work: dict[str, NetworkWork] = {}
+
+    def run(self, step: str, do: Callable[[], Any]) -> Any:
+        self.networks.restart()
+        start = self._clock()
+        answer = do()
+        self.seconds[step] = self._clock() - start
+        self.work[step] = self.networks.work
+        return answer
 
 
 def run_bench(
@@ -123,16 +104,18 @@ def run_bench(
     report: Callable[[Progress], None] = lambda _: None,
     cancel: CancelToken | None = None,
     clock: Clock = time.perf_counter,
+    naive: bool = False,
 ) -> BenchResult:
     """Measure clicks and rounds, each repeat with engines that have seen nothing yet.
 
     Args:
         engines: To measure.
         size: Of the volume.
-        repeats: That count; one more comes before them to warm up.
+        repeats: That count; one more comes before them to warm up and to count operations.
         report: Told after every repeat.
         cancel: A wish to stop.
         clock: Seconds, from any start.
+        naive: Whether the plain path does the same work, too; all rounds then reach every slice.
 
     Raises:
         ConfigError: Nothing would be measured.
@@ -140,43 +123,51 @@ def run_bench(
     """
     if repeats < 1:
         raise ConfigError(f"a bench needs 1 repeat or more, not {repeats}")
-    volume, clicks = made_volume(size), made_clicks(size)
-    cancel = cancel or CancelToken()
-    pairs = []
+    rounds = replace(engines.rounds, range=WHOLE) if naive else engines.rounds
+    bench = Bench(size, made_volume(size), rounds, cancel or CancelToken(), clock)
+    passes: list[dict[str, Pass]] = []
+    peak_mib = None
     for done in range(repeats + 1):
-        ways = (engines.make(), engines.make(keeps_features=False))
-        sessions = [Session(volume, engine, PLANE, engines.rounds) for engine in ways]
-        pairs.append([_pass(session, clicks, cancel, clock) for session in sessions])
+        engine = engines.make()
+        found = {"": bench.one_pass(engine, counts=not done)}
+        feature_mib = engine.feature_bytes / MIB
+        found["no_cache"] = bench.one_pass(engines.make(keeps_features=False), counts=False)
+        peak_mib = peak_mib or peak_memory_mib(engines.device)
+        if naive and done:
+            for name, in_region in NAIVE.items():
+                found[name] = bench.one_pass(engines.make_naive(in_region), counts=False)
+        passes.append(found)
         report(Progress(done + 1, repeats + 1, "" if done else "warm"))
-        feature_mib = ways[0].feature_bytes / MIB
+    counted, measured = passes[0][""], passes[1:]
     return BenchResult(
         size,
-        _seconds(pairs[1:]),
-        pairs[0][0].slices,
-        all(np.array_equal(a.probability, b.probability) for a, b in pairs),
+        _gathered(measured, lambda one: one.seconds),
+        _gathered(measured, lambda one: one.work),
+        {step: counted.work[step].gflop for step in ROUNDS},
+        all(np.array_equal(p[""].probability, p["no_cache"].probability) for p in passes),
+        _dice(measured[-1]) if naive else None,
         feature_mib,
+        peak_mib,
+        matrix_rate(engines.device, engines.precision),
         _facts(engines),
     )
 
 
-def _pass(session: Session, clicks: Sequence[Click], cancel: CancelToken, clock: Clock) -> Pass:
-    seconds, slices = {}, []
-    for number, click in zip(("first", "later"), clicks, strict=True):
-        start = clock()
-        session.add_click(click)
-        clicked = clock()
-        slices.append(len({result.slice_index for result in session.run_round(cancel)}))
-        seconds[f"{number}_click"] = clicked - start
-        seconds[f"{number}_round"] = clock() - clicked
-    return Pass(seconds, session.probability_volume(), (slices[0], slices[1]))
+def _gathered(
+    passes: list[dict[str, Pass]], of: Callable[[Pass], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return something of every step, one a repeat."""
+    found = {step: [of(p[""])[step] for p in passes] for step in of(passes[0][""])}
+    found["later_round_without_cache"] = [of(p["no_cache"])["later_round"] for p in passes]
+    for name in NAIVE:
+        if name in passes[0]:
+            found |= {f"{name}_{step}": [of(p[name])[step] for p in passes] for step in ROUNDS}
+    return found
 
 
-def _seconds(pairs: Sequence[Sequence[Pass]]) -> dict[str, list[float]]:
-    """Return the times of the engine that keeps features, and the other's later round."""
-    found = {step: [kept.seconds[step] for kept, _ in pairs] for step in list(STEPS)[:-1]}
-    return found | {
-        "later_round_without_cache": [other.seconds["later_round"] for _, other in pairs]
-    }
+def _dice(passed: dict[str, Pass]) -> float:
+    one, other = (passed[name].probability >= 128 for name in ("", "naive_in_region"))
+    return round(dice(one, other), 5)
 
 
 def _facts(engines: BenchEngines) -> dict[str, Any]:

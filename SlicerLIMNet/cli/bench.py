@@ -11,12 +11,14 @@ from SlicerLIMNet.cli.terminal import print_json, reported
 
 _EPILOG = """\
 The volume is made: a tube a third of a slice wide, on 60% of the slices. Measured, after one
-repeat to warm up: a click, a first round, a later round, and the same later round of an engine that
-keeps no features of slices.
+repeat to warm up: a click, a first round, a later round with its fusion, the whole mask, and the
+later round of an engine that keeps no features. Slices a second are those that truly went through
+the propagation network, by the time of the whole round.
 
 examples:
   limnet bench
-  limnet bench --slices 40 --size 128 --repeats 5 --json
+  limnet bench --slices 100 1000 --size 256 480 --json
+  limnet bench --preset paper --random-weights --slices 20 --naive
 """
 
 
@@ -31,14 +33,15 @@ def add_parser(commands: Any, everywhere: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--slices", type=int, default=100, metavar="N", help="of the volume (default: %(default)s)"
+        "--slices", type=int, nargs="+", default=[100], metavar="N", help="of the volume (100)"
     )
     parser.add_argument(
         "--size",
         type=int,
-        default=256,
+        nargs="+",
+        default=[256],
         metavar="PIXELS",
-        help="rows and columns of a slice (default: %(default)s)",
+        help="rows and columns of a slice (256)",
     )
     parser.add_argument(
         "--repeats", type=int, default=3, metavar="N", help="measured (default: %(default)s)"
@@ -47,6 +50,12 @@ def add_parser(commands: Any, everywhere: argparse.ArgumentParser) -> None:
         "--random-weights",
         action="store_true",
         help="measure networks with random weights, as is done where the preset's are missing",
+    )
+    parser.add_argument(
+        "--naive",
+        action="store_true",
+        help="do the same work on the plain path, too: whole affinity, nothing kept, one direction "
+        "at a time, float32, on whole slices and in a region; takes many times as long",
     )
     add_engine_options(parser, device="cpu")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON on stdout")
@@ -60,13 +69,20 @@ def run(arguments: argparse.Namespace, _: EngineMaker) -> None:
     from SlicerLIMNet.bench.engines import BenchEngines
     from SlicerLIMNet.bench.runner import run_bench
 
-    size = BenchSize(arguments.slices, arguments.size)
+    sizes = [BenchSize(n, pixels) for pixels in arguments.size for n in arguments.slices]
     engines = BenchEngines.load(
         choice.preset, choice.device, choice.precision, choice.threads, arguments.random_weights
     )
-    with cancel_on_interrupt() as cancel, reported("bench", "repeat") as report:
-        result = run_bench(engines, size, arguments.repeats, report, cancel)
+    results = []
+    for size in sizes:
+        with cancel_on_interrupt() as cancel, reported("bench", "repeat") as report:
+            result = run_bench(
+                engines, size, arguments.repeats, report, cancel, naive=arguments.naive
+            )
+        results.append(result)
+        if not arguments.json:
+            print("\n".join(result.lines()))
     if arguments.json:
-        print_json(result.to_json())
-    else:
-        print("\n".join(result.lines()))
+        ratios = {choice.preset: results[0].ratios}
+        runs = [result.to_json() for result in results]
+        print_json({"format": 2, "ratios": ratios, "runs": runs})

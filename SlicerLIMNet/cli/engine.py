@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from SlicerLIMNet.domain.config import (
@@ -39,6 +40,8 @@ class EngineChoice:
     """Of the CPU; None leaves what there is."""
     with_fusion: bool = True
     """Whether the quality network is needed."""
+    weights: Path | None = None
+    """File or folder of weights that take the place of the preset's."""
 
     def __post_init__(self) -> None:
         preset_by_name(self.preset)  # a wrong name is found before any work
@@ -56,6 +59,7 @@ class EngineChoice:
             arguments.precision,
             arguments.threads,
             with_fusion=getattr(arguments, "fusion", None) is not False,
+            weights=arguments.weights,
         )
 
 
@@ -70,12 +74,14 @@ def make_engine(choice: EngineChoice) -> Networks:
         DeviceError: There is no such device here.
     """
     from SlicerLIMNet.session.engine import Engine
+    from SlicerLIMNet.session.engine_networks import weights_in
 
     return Engine(
         choice.preset,
         choice.device,
         precision=choice.precision,
         threads=choice.threads,
+        weights=None if choice.weights is None else weights_in(choice.weights),
         with_fusion=choice.with_fusion,
     )
 
@@ -87,6 +93,13 @@ def add_engine_options(parser: argparse.ArgumentParser, device: str = "auto") ->
         default="light",
         metavar="NAME",
         help=f"which networks: {', '.join(PRESETS)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FOLDER",
+        help="weights that take the place of the preset's, such as `limnet train finetune` writes: "
+        "a folder, or one file",
     )
     parser.add_argument(
         "--device",

@@ -13,14 +13,23 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from SlicerLIMNet import __version__
-from SlicerLIMNet.cli import bench, demo, evaluate, segment, train, weights
+from SlicerLIMNet.cli import (
+    baselines,
+    bench,
+    demo,
+    evaluate,
+    manifest,
+    segment,
+    train,
+    weights,
+)
 from SlicerLIMNet.cli.engine import EngineMaker, make_engine
 from SlicerLIMNet.cli.terminal import logging_to_stderr, say
 from SlicerLIMNet.errors import Cancelled, LIMNetError
 
 DONE, USER_ERROR, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
-COMMANDS = (segment, evaluate, weights, train, demo, bench)
+COMMANDS = (segment, evaluate, manifest, baselines, weights, train, demo, bench)
 
 _DESCRIPTION = "Click-based 3D segmentation of CT and MR."
 _EPILOG = """\
@@ -35,6 +44,7 @@ _EXTRAS = {
     "matplotlib": "demo",
     "pooch": "demo",
     "surface_distance": "evaluate",
+    "lightning_fabric": "train",
     "skimage": "train",
     "highdicom": "dicom",
     "pydicom": "dicom",
@@ -75,7 +85,7 @@ def main(argv: Sequence[str] | None = None, engines: EngineMaker = make_engine) 
             sys.stdout.flush()
             return DONE
         except (Cancelled, KeyboardInterrupt) as stop:
-            say(f"limnet: {stop or 'cancelled'}")
+            say(f"limnet: {str(stop) or 'cancelled'}")
             return CANCELLED
         except (LIMNetError, OSError, MemoryError, ModuleNotFoundError) as error:
             sentence = _sentence(error)

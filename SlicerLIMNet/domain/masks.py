@@ -95,6 +95,16 @@ class SparseProbability:
         whole[row0:row1, column0:column1] = self.values >= FOREGROUND
         return whole
 
+    def as_mask(self, mask: npt.NDArray[np.bool_]) -> SparseProbability:
+        """Return the probabilities with another mask (rows, columns).
+
+        Pixels that change sides get the nearest value on the new one.
+        """
+        values = self.dense_bytes()
+        inside = np.maximum(values, np.uint8(FOREGROUND))
+        outside = np.minimum(values, np.uint8(FOREGROUND - 1))
+        return SparseProbability.from_bytes(np.where(mask, inside, outside))
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SparseProbability):
             return NotImplemented

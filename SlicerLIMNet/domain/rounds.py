@@ -48,6 +48,16 @@ GIVEN = Provenance(Origin.GIVEN)
 EDITED = Provenance(Origin.EDITED)
 
 
+def provenance_from_text(text: str) -> Provenance:
+    """Return what `str` made a text of.
+
+    Raises:
+        ValueError: No provenance has this text.
+    """
+    name, _, number = text.partition(" ")
+    return Provenance(Origin(name), int(number or 0))
+
+
 @dataclass(frozen=True)
 class SliceResult:
     """The mask of a slice, where it comes from, and how sure of it the networks are."""

@@ -34,6 +34,8 @@ class Volume:
     """For the user: usually the file's name."""
     dicom_files: tuple[str, ...] = ()
     """Files of a DICOM series, in the order of z; empty where the volume comes from elsewhere."""
+    window: tuple[float, float] | None = None
+    """The voxel values to be shown as 0 and 1, where a data set states them."""
 
     def __post_init__(self) -> None:
         array = np.asarray(self.array).view()

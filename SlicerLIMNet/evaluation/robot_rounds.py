@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.evaluation.robot_user import ClickRule, RobotUser
+from SlicerLIMNet.evaluation.robot_user import ClickRule
 from SlicerLIMNet.metrics import dice, slices_worsened
 
 BoolArray = npt.NDArray[np.bool_]
@@ -33,6 +33,25 @@ class ClickedSession(Protocol):
         """Return the result so far, [z, y, x]."""
 
 
+class User(Protocol):
+    """Who clicks: the robot, or somebody who repeats its clicks."""
+
+    def next_click(self, predicted: BoolArray) -> Click | None:
+        """Look at a result, [z, y, x], and click; None when done."""
+
+
+class RepeatedClicks:
+    """A user who clicks where somebody clicked before, whatever the result looks like."""
+
+    def __init__(self, clicks: Iterable[Click]) -> None:
+        """Take the clicks in their order."""
+        self._clicks = iter(tuple(clicks))
+
+    def next_click(self, predicted: BoolArray) -> Click | None:  # noqa: ARG002 - does not look
+        """Return the next of the clicks; None after the last."""
+        return next(self._clicks, None)
+
+
 @dataclass(frozen=True)
 class RobotConfig:
     """How the robot user works."""
@@ -43,10 +62,17 @@ class RobotConfig:
     """Rounds of one click."""
     jitter_pixels: float = 0.0
     """Clicks move at random by up to this distance within the error."""
+    most_clicks: int = 0
+    """Where above `rounds`: the robot goes on so far, for the clicks to a Dice and long curves."""
 
     def __post_init__(self) -> None:
         if self.rounds < 1:
             raise ConfigError(f"the robot user needs one round or more, not {self.rounds}")
+
+    @property
+    def length(self) -> int:
+        """Rounds in all."""
+        return max(self.rounds, self.most_clicks)
 
 
 @dataclass(frozen=True)
@@ -68,7 +94,7 @@ class RoundOutcome:
 def run_rounds(
     session: ClickedSession,
     truth: BoolArray,
-    robot: RobotUser,
+    robot: User,
     rounds: int,
     cancel: CancelToken | None = None,
     clock: Clock = time.perf_counter,
@@ -78,7 +104,7 @@ def run_rounds(
     Args:
         session: Fresh, of the volume that the truth belongs to.
         truth: [z, y, x], the object.
-        robot: A fresh user of that truth.
+        robot: A fresh user, who knows that truth.
         rounds: How many outcomes are yielded. Where the robot stops early the result is repeated,
             with no click and no seconds.
         cancel: Asked by the session between two slices.

@@ -1,4 +1,4 @@
-"""The robot user on all targets of a manifest: figures a round, and their means."""
+"""The robot user on all targets of a manifest, in one run or in several that are compared."""
 
 from __future__ import annotations
 
@@ -8,28 +8,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from SlicerLIMNet.domain.clicks import Click
-from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.domain.progress import CancelToken, Progress
-from SlicerLIMNet.domain.volume import Volume
-from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.evaluation.robot_rounds import (
-    ClickedSession,
-    Clock,
-    RobotConfig,
-    RoundOutcome,
-    run_rounds,
-)
-from SlicerLIMNet.evaluation.robot_user import SEED, RobotUser
-from SlicerLIMNet.io.manifest import ManifestVolume, load_case
+from SlicerLIMNet.evaluation.jobs import Job, JobRunner, MethodOpener
+from SlicerLIMNet.evaluation.plan import PlannedTarget, plan_targets
+from SlicerLIMNet.evaluation.processes import run_in_processes
+from SlicerLIMNet.evaluation.results_file import ResultsFile
+from SlicerLIMNet.evaluation.robot_rounds import Clock
+from SlicerLIMNet.evaluation.run_settings import RunSettings
+from SlicerLIMNet.evaluation.target_result import TargetResult
+from SlicerLIMNet.evaluation.target_run import SessionFactory
+from SlicerLIMNet.io.manifest import ManifestVolume
 from SlicerLIMNet.session.parts import Networks
 from SlicerLIMNet.session.session import Session
 
-BoolArray = npt.NDArray[np.bool_]
-SessionFactory = Callable[[Volume, RoundConfig], ClickedSession]
+__all__ = ["Evaluation", "SessionFactory", "evaluate", "mean_by_round", "sessions_on"]
+
 ProgressReport = Callable[[Progress], None]
 
 
@@ -39,56 +34,13 @@ def sessions_on(engine: Networks) -> SessionFactory:
 
 
 @dataclass(frozen=True)
-class TargetResult:
-    """The figures of one object of one volume; every list has one entry a round."""
-
-    volume: str
-    """Name of the volume."""
-    label: str
-    """Name of the object."""
-    dice: list[float]
-    """Of the whole volume."""
-    seconds: list[float]
-    """Of click and round; 0 where the robot had nothing left to click."""
-    slices_worsened: list[float]
-    """Share of slices whose Dice fell by more than 0.01."""
-    clicks: list[Click]
-    """The clicks, fewer than rounds where the robot stopped early."""
-
-    @classmethod
-    def of(cls, volume: str, label: str, outcomes: Sequence[RoundOutcome]) -> TargetResult:
-        """Return the figures of a run."""
-        return cls(
-            volume,
-            label,
-            dice=[outcome.dice for outcome in outcomes],
-            seconds=[outcome.seconds for outcome in outcomes],
-            slices_worsened=[outcome.slices_worsened for outcome in outcomes],
-            clicks=[outcome.click for outcome in outcomes if outcome.click is not None],
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures as they stand in a report."""
-        return {
-            "name": self.volume,
-            "label": self.label,
-            "dice": self.dice,
-            "seconds": [round(seconds, 4) for seconds in self.seconds],
-            "clicks": [click.to_json() for click in self.clicks],
-            "slices_worsened": self.slices_worsened,
-        }
-
-
-@dataclass(frozen=True)
 class Evaluation:
-    """All targets of a run, and how they were run."""
+    """All targets in one run."""
 
+    settings: RunSettings
+    """How they were run."""
     targets: list[TargetResult]
     """In the order of the manifest."""
-    robot: RobotConfig
-    """How the robot user clicked."""
-    rounds: RoundConfig
-    """How the sessions ran."""
 
     @property
     def mean_dice(self) -> list[float]:
@@ -96,19 +48,9 @@ class Evaluation:
         return mean_by_round([target.dice for target in self.targets])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report that `limnet evaluate --json` writes."""
-        settings = {
-            "protocol": self.robot.rule.value,
-            "rounds": self.robot.rounds,
-            "jitter_pixels": self.robot.jitter_pixels,
-            "seed": SEED,
-            "fusion": self.rounds.fusion,
-            "memory": self.rounds.memory,
-            "range": self.rounds.range,
-        }
+        """Return settings, figures of every target, and the mean Dice a round."""
         return {
-            "format": 1,
-            "settings": settings,
+            "settings": self.settings.to_json(),
             "targets": [target.to_json() for target in self.targets],
             "mean": {"dice": self.mean_dice},
         }
@@ -116,25 +58,34 @@ class Evaluation:
 
 def evaluate(
     volumes: Sequence[ManifestVolume],
-    open_session: SessionFactory,
-    rounds: RoundConfig,
-    robot: RobotConfig | None = None,
+    runs: Sequence[RunSettings],
+    make_methods: Callable[[], MethodOpener],
+    *,
     limit: int | None = None,
+    with_surface: bool = True,
+    results: ResultsFile | None = None,
+    processes: int = 1,
     report: ProgressReport = lambda _: None,
     cancel: CancelToken | None = None,
     clock: Clock = time.perf_counter,
-) -> Evaluation:
-    """Run the robot user on every target of a manifest.
+) -> list[Evaluation]:
+    """Run the robot user on every target of a manifest, in every run.
 
     Args:
         volumes: From `read_manifest`.
-        open_session: From `sessions_on`.
-        rounds: How sessions run: fusion, memory mode, range.
-        robot: How the robot user clicks; six rounds on the worst slice unless said.
+        runs: What is compared.
+        make_methods: Gives how sessions of each method are opened; called once in every process
+            that works, and picklable if there are several.
         limit: Only so many targets, from the first.
-        report: Told after every round.
+        with_surface: Whether the surface Dice is measured.
+        results: Where finished targets are kept; those that it has are not run again.
+        processes: How many work at a time. With one the work is done here.
+        report: Told after every round; with several processes after every job.
         cancel: A wish to stop.
-        clock: Seconds, from any start.
+        clock: Seconds, from any start; of the work that is done here.
+
+    Returns:
+        One evaluation a run, in their order. Apart from the seconds it is always the same.
 
     Raises:
         ConfigError: The limit leaves no target, a target occurs nowhere, or labels lie on another
@@ -142,23 +93,54 @@ def evaluate(
         VolumeError: An image or labelmap cannot be read.
         Cancelled: Somebody asked the work to stop.
     """
-    robot = robot or RobotConfig()
-    plan = _plan(volumes, limit)
-    total = robot.rounds * sum(len(labels) for _, labels in plan)
-    results: list[TargetResult] = []
-    for entry, labels in plan:
-        volume, truths = _read(entry, labels)
-        for label, truth in truths:
-            user = RobotUser(truth, volume.geometry.spacing_zyx_mm, robot.rule, robot.jitter_pixels)
-            session = open_session(volume, rounds)
-            outcomes = []
-            for outcome in run_rounds(session, truth, user, robot.rounds, cancel, clock):
-                outcomes.append(outcome)
-                done = len(results) * robot.rounds + len(outcomes)
-                text = f"{entry.name} {label}: Dice {outcome.dice:.3f}"
-                report(Progress(done, total, text))
-            results.append(TargetResult.of(entry.name, label, outcomes))
-    return Evaluation(results, robot, rounds)
+    results, cancel = results or ResultsFile(None), cancel or CancelToken()
+    targets = plan_targets(volumes, runs, limit, with_surface)
+    jobs = [job for target in targets for job in target.jobs(results)]
+    counted = _Counted(sum(job.rounds for job in jobs), report)
+    if processes > 1 and len(jobs) > 1:
+        done = run_in_processes(jobs, make_methods, min(processes, len(jobs)), cancel)
+    else:
+        done = _run_here(jobs, make_methods, counted, cancel, clock)
+    for job, found in done:
+        for key, result in found:
+            results.add(key, result)
+        counted.job(job)
+    return [
+        Evaluation(settings, [_finished(results, target, place) for target in targets])
+        for place, settings in enumerate(runs)
+    ]
+
+
+class _Counted:
+    """Counts rounds for the user."""
+
+    def __init__(self, total: int, report: ProgressReport) -> None:
+        self._total, self._report = total, report
+        self._finished = self._rounds = 0  # rounds of finished jobs; of the one underway
+
+    def round(self, text: str) -> None:
+        """Count a round of the job underway."""
+        self._rounds += 1
+        self._report(Progress(self._finished + self._rounds, self._total, text))
+
+    def job(self, job: Job) -> None:
+        """Count a job, whole even if the robot stopped early."""
+        self._finished, self._rounds = self._finished + job.rounds, 0
+        self._report(Progress(self._finished, self._total, f"{job.entry.name} {job.label}"))
+
+
+def _run_here(
+    jobs: Sequence[Job],
+    make_methods: Callable[[], MethodOpener],
+    counted: _Counted,
+    cancel: CancelToken,
+    clock: Clock,
+) -> Iterator[tuple[Job, list[tuple[str, TargetResult]]]]:
+    """Yield every job with its results, in their order."""
+    if jobs:
+        runner = JobRunner(make_methods(), clock)
+        for job in jobs:
+            yield job, list(runner.run(job, counted.round, cancel))
 
 
 def mean_by_round(curves: Sequence[Sequence[float]]) -> list[float]:
@@ -166,33 +148,7 @@ def mean_by_round(curves: Sequence[Sequence[float]]) -> list[float]:
     return [float(np.mean(scores)) for scores in zip(*curves, strict=True)]
 
 
-def _plan(
-    volumes: Sequence[ManifestVolume], limit: int | None
-) -> list[tuple[ManifestVolume, list[str]]]:
-    """Return which labels of which volumes are run."""
-    left = sum(len(volume.targets) for volume in volumes) if limit is None else limit
-    if left < 1:
-        raise ConfigError("nothing to evaluate: the limit must be 1 or more, and targets be listed")
-    plan = []
-    for volume in volumes:
-        labels = list(volume.targets)[:left]
-        left -= len(labels)
-        if labels:
-            plan.append((volume, labels))
-    return plan
-
-
-def _read(
-    entry: ManifestVolume, labels: Sequence[str]
-) -> tuple[Volume, Iterator[tuple[str, BoolArray]]]:
-    """Return a volume and its objects, each made when it is asked for."""
-    volume, labelmap = load_case(entry)
-    return volume, ((label, _truth(entry, label, labelmap)) for label in labels)
-
-
-def _truth(entry: ManifestVolume, label: str, labelmap: npt.NDArray[Any]) -> BoolArray:
-    truth = np.asarray(labelmap == entry.targets[label])
-    if not truth.any():
-        value = entry.targets[label]
-        raise ConfigError(f"{entry.name} has no voxel of {label} (label value {value})")
-    return truth
+def _finished(results: ResultsFile, target: PlannedTarget, place: int) -> TargetResult:
+    found = results.get(target.runs[place].key)
+    assert found is not None, "every target has been run"
+    return found

@@ -92,8 +92,8 @@ def rounds_picture(
         _marker(NEGATIVE_COLOUR, "X", "click: does not"),
     ]
     _legend(figure, [_line(PALE, 2.2, "result, in colour"), _line("white", 0.9, "truth"), *clicks])
-    height = figure.get_figheight()
-    figure.subplots_adjust(0.03, 0.5 / height, 0.995, 1 - 0.4 / height, 0.03, 0.03)
+    width, height = figure.get_figwidth(), figure.get_figheight()
+    figure.subplots_adjust(0.43 / width, 0.5 / height, 0.995, 1 - 0.4 / height, 0.03, 0.03)
     return png(figure)
 
 

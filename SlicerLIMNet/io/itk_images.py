@@ -58,22 +58,32 @@ def check_is_readable(path: Path) -> None:
         )
 
 
+def read_grid(path: Path) -> Geometry:
+    """Return the grid of a three-dimensional image file from its header; no voxels are read.
+
+    Raises:
+        VolumeError: As `read_image`, but a file that is cut short is not noticed.
+    """
+    check_is_readable(path)
+    read_promise(path)
+    with complaints(f"{path.name} cannot be read"):
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(str(path))
+        reader.ReadImageInformation()
+    _check_kind(reader, path.name)
+    size, spacing = reader.GetSize(), reader.GetSpacing()
+    if len(size) != 3:
+        return to_array(read_image(path))[1]  # flat, or with further axes of one entry
+    return _grid(size, spacing, reader.GetOrigin(), reader.GetDirection())
+
+
 def to_array(image: sitk.Image) -> tuple[Voxels, Geometry]:
     """Return the voxels [z, y, x] or [z, y, x, 3] and the grid of an image.
 
     Raises:
         VolumeError: The image has no voxels, or a spacing or direction that makes no grid.
     """
-    direction = np.reshape(image.GetDirection(), (3, 3)).tolist()
-    try:
-        grid = Geometry(
-            tuple(image.GetSize()[::-1]),
-            tuple(image.GetSpacing()[::-1]),
-            tuple(image.GetOrigin()),
-            (tuple(direction[0]), tuple(direction[1]), tuple(direction[2])),
-        )
-    except GeometryError as error:
-        raise VolumeError(f"the image has an unusable grid: {error}") from error
+    grid = _grid(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     return sitk.GetArrayFromImage(image), grid
 
 
@@ -103,6 +113,25 @@ def complaints(what: str) -> Iterator[None]:
         raise VolumeError(f"{what}: there is not enough memory for it") from error
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def _grid(
+    size: tuple[int, ...],
+    spacing_mm: tuple[float, ...],
+    origin_lps: tuple[float, ...],
+    direction: tuple[float, ...],
+) -> Geometry:
+    """Return the grid of an image from what ITK says, in its order x, y, z."""
+    numbers = {
+        "shape_zyx": size[::-1],
+        "spacing_zyx_mm": spacing_mm[::-1],
+        "origin_lps": origin_lps,
+        "direction_lps": np.reshape(direction, (3, 3)).tolist(),
+    }
+    try:
+        return Geometry.from_json(numbers)
+    except GeometryError as error:
+        raise VolumeError(f"the image has an unusable grid: {error}") from error
 
 
 def _reason(error: RuntimeError) -> str:

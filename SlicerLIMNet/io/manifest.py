@@ -1,33 +1,53 @@
 """Manifests of labelled volumes and of 2D images, and the data that they name.
 
-A manifest is JSON, `{"format": 1, "volumes": [...]}` or `{"format": 1, "packs": [...]}`; its paths
-are relative to its folder and stay in it. A volume is a pair of image files, or a `.npz` of lossy
-slices: `slices` (encoded images, one after the other), `offsets`, `labels`, `spacing` (z, y, x in
-mm) and `window` (the voxel values that became 0 and 255). A pack is a `.npz` of single images.
+A manifest is JSON, `{"format": 1, "volumes": [...], "packs": [...]}` with one list or both; its
+paths are relative to its folder and stay in it. A volume has a name, a modality and `targets`
+(object to label value), and is stored as one of:
+
+- `image` and `labels`: a pair of image files;
+- `image`: a `.npz` of lossy slices: `slices` (encoded images, one after the other), `offsets`,
+  `labels`, `spacing` (z, y, x in mm) and `window` (the voxel values that became 0 and 255);
+- `frames` and `masks`: lists of files, one a frame, and for masks in RGB `colours` (label value to
+  red, green, blue);
+- `pack` and `index`: one image of a pack, as a volume of a single slice.
+
+It may have a `window` (the voxel values that the networks see as 0 and 1) and a `slice_axis`, the
+array axis of its slices as stored, which becomes the first. A pack is a `.npz` of single images.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.domain.geometry import Geometry
+from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import ConfigError, GeometryError
+from SlicerLIMNet.imaging.window import Window
 from SlicerLIMNet.io.click_files import read_json
+from SlicerLIMNet.io.encoded_images import LossyVolume, Pack, read_lossy_volume, read_pack
+from SlicerLIMNet.io.frames import Rgb, read_frame_labels, read_frames
 from SlicerLIMNet.io.labelmaps import read_labelmap
-from SlicerLIMNet.io.npz_files import read_arrays
+from SlicerLIMNet.io.slice_order import slices_first
 from SlicerLIMNet.io.volumes import read_volume
 
-Image = npt.NDArray[np.uint8]
+__all__ = [
+    "ManifestPack",
+    "ManifestVolume",
+    "Pack",
+    "load_case",
+    "read_manifest",
+    "read_pack",
+    "read_pack_manifest",
+]
+
 Labels = npt.NDArray[np.uint8]
 Entry = TypeVar("Entry")
 
@@ -39,13 +59,30 @@ class ManifestVolume:
     name: str
     """Unique in its manifest."""
     image: Path
-    """The image, or the `.npz` with image and labels."""
+    """The image, the `.npz` with image and labels, or the first frame."""
     labels: Path
-    """The labelmap; the image's own file for a `.npz`."""
+    """The labelmap; the image's own file for a `.npz`, the first mask for frames."""
     modality: str | None
     """CT, MR, ...; it decides on the intensity window."""
     targets: Mapping[str, int]
     """The label value of each object; empty where nothing is labelled."""
+    window: tuple[float, float] | None = None
+    """The voxel values that become 0 and 1; None where a session chooses."""
+    slice_axis: int = 0
+    """Array axis of the slices as stored."""
+    frames: tuple[Path, ...] = ()
+    """The frames of a sequence, in their order."""
+    masks: tuple[Path, ...] = ()
+    """Their label maps."""
+    colours: Mapping[int, Rgb] = field(default_factory=dict)
+    """The colour of each label value in masks that are RGB."""
+    index: int | None = None
+    """Place of an image in its pack."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that the volume is made of."""
+        return tuple(dict.fromkeys((self.image, self.labels, *self.frames, *self.masks)))
 
 
 @dataclass(frozen=True)
@@ -58,18 +95,6 @@ class ManifestPack:
     """The `.npz`."""
     kind: str
     """What the images show."""
-
-
-@dataclass(frozen=True)
-class Pack:
-    """The images of a pack."""
-
-    images: tuple[Image, ...]
-    """(rows, columns), or (rows, columns, 3) in RGB."""
-    labels: tuple[npt.NDArray[np.integer], ...]
-    """(rows, columns) each: 0 is background, every other value an object."""
-    names: tuple[str, ...]
-    """Of the source files."""
 
 
 def read_manifest(path: Path | str) -> list[ManifestVolume]:
@@ -91,47 +116,66 @@ def read_pack_manifest(path: Path | str) -> list[ManifestPack]:
 
 
 def load_case(entry: ManifestVolume) -> tuple[Volume, Labels]:
-    """Return a volume with its labels [z, y, x].
+    """Return a volume with its labels, [z, y, x] with the slices along the first axis.
 
     The lossy slices of a `.npz` are mapped back to the voxel values that they were made from,
     float32, clipped to the window that was stored.
 
     Raises:
-        ConfigError: Labels are on another grid, out of 0..255, or the `.npz` is damaged.
+        ConfigError: Labels are on another grid, out of 0..255, or a file is damaged.
         VolumeError: The image or the labels cannot be read.
     """
+    volume, labels = _load_stored(entry)
+    if entry.slice_axis == 0 and entry.window is None:
+        return volume, labels
+    geometry = volume.geometry
+    labels, _ = slices_first(labels, geometry, entry.slice_axis)
+    array, geometry = slices_first(volume.array, geometry, entry.slice_axis)
+    return replace(volume, array=array, geometry=geometry, window=entry.window), labels
+
+
+def _load_stored(entry: ManifestVolume) -> tuple[Volume, Labels]:
+    if entry.index is not None:
+        return _load_picture(entry, entry.index)
+    if entry.frames:
+        volume = read_frames(entry.frames, entry.name)
+        labels = read_frame_labels(entry.masks, entry.colours)
+        if labels.shape != volume.shape_zyx:
+            raise ConfigError(f"frames and masks of {entry.name} differ in number or size")
+        return volume, labels
     if entry.image.suffix == ".npz":
-        return _load_lossy(entry)
+        return _restored(read_lossy_volume(entry.image), entry)
+    return _load_pair(entry)
+
+
+def _load_pair(entry: ManifestVolume) -> tuple[Volume, Labels]:
     volume = read_volume(entry.image, entry.modality)
     labels, geometry = read_labelmap(entry.labels)
     if not geometry.is_close(volume.geometry):
         raise ConfigError(f"image and labels of {entry.name} lie on different grids")
+    return volume, _as_bytes(labels, entry.name)
+
+
+def _load_picture(entry: ManifestVolume, index: int) -> tuple[Volume, Labels]:
+    pack = read_pack(entry.image)
+    if not 0 <= index < len(pack.images):
+        raise ConfigError(f"{entry.image} has no image {index}; it holds {len(pack.images)}")
+    image, labels = pack.images[index][np.newaxis], pack.labels[index][np.newaxis]
+    geometry = Geometry(labels.shape, (1.0, 1.0, 1.0))
+    return Volume(image, geometry, entry.modality, entry.name), _as_bytes(labels, entry.name)
+
+
+def _restored(stored: LossyVolume, entry: ManifestVolume) -> tuple[Volume, Labels]:
+    low, high = stored.window
+    scale = np.float32((high - low) / 255)
+    voxels = stored.voxels.astype(np.float32) * scale + np.float32(low)
+    return Volume(voxels, stored.geometry, entry.modality, entry.name), stored.labels
+
+
+def _as_bytes(labels: npt.NDArray[Any], name: str) -> Labels:
     if labels.min() < 0 or labels.max() > 255:
-        raise ConfigError(f"labels of {entry.name} must be 0 to 255, not up to {labels.max()}")
-    return volume, labels.astype(np.uint8)
-
-
-def read_pack(path: Path | str) -> Pack:
-    """Return the images of a pack.
-
-    Raises:
-        ConfigError: The file cannot be read or is damaged.
-    """
-    path = Path(path)
-    names = ("images", "offsets", "labels", "label_offsets", "names", "colour")
-    arrays = _arrays(path, names)
-    is_colour = bool(arrays["colour"])
-    flag = cv2.IMREAD_COLOR if is_colour else cv2.IMREAD_GRAYSCALE
-    images = _decoded(arrays["images"], arrays["offsets"], flag, path)
-    if is_colour:
-        images = [np.ascontiguousarray(image[..., ::-1]) for image in images]  # from BGR
-    labels = _decoded(arrays["labels"], arrays["label_offsets"], cv2.IMREAD_UNCHANGED, path)
-    sources = json.loads(str(arrays["names"]))
-    if not len(images) == len(labels) == len(sources):
-        raise ConfigError(f"{path} holds {len(images)} images and {len(labels)} label maps")
-    if any(i.shape[:2] != m.shape for i, m in zip(images, labels, strict=True)):
-        raise ConfigError(f"images and label maps of {path} differ in size")
-    return Pack(tuple(images), tuple(labels), tuple(str(source) for source in sources))
+        raise ConfigError(f"labels of {name} must be 0 to 255, not up to {labels.max()}")
+    return labels.astype(np.uint8)
 
 
 def _read(path: Path, key: str, make: Callable[[Any, Path], Entry]) -> list[Entry]:
@@ -145,7 +189,7 @@ def _read(path: Path, key: str, make: Callable[[Any, Path], Entry]) -> list[Entr
     for entry in entries:
         try:
             made.append(make(entry, path.parent))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, GeometryError) as error:
             raise ConfigError(
                 f"one of the {key} of {path} lacks a name, files or targets: "
                 f"{json.dumps(entry):.120}"
@@ -157,16 +201,46 @@ def _read(path: Path, key: str, make: Callable[[Any, Path], Entry]) -> list[Entr
 
 
 def _volume(entry: Any, folder: Path) -> ManifestVolume:
-    image = _inside(folder, entry["image"])
-    is_one_file = image.suffix == ".npz"
-    modality = entry.get("modality")
+    image, labels, frames, masks = _files(entry, folder)
+    modality, window = entry.get("modality"), entry.get("window")
     return ManifestVolume(
         name=str(entry["name"]),
         image=image,
-        labels=image if is_one_file else _inside(folder, entry["labels"]),
+        labels=labels,
         modality=None if modality is None else str(modality),
         targets={str(name): int(value) for name, value in entry["targets"].items()},
+        window=None if window is None else _window(*window),
+        slice_axis=Plane(entry.get("slice_axis", 0)).axis,
+        frames=frames,
+        masks=masks,
+        colours={int(value): _rgb(*c) for value, c in entry.get("colours", {}).items()},
+        index=int(entry["index"]) if "pack" in entry else None,
     )
+
+
+def _files(entry: Any, folder: Path) -> tuple[Path, Path, tuple[Path, ...], tuple[Path, ...]]:
+    """Return image, labels, frames and masks of an entry."""
+    if "pack" in entry:
+        pack = _inside(folder, entry["pack"])
+        return pack, pack, (), ()
+    if "frames" in entry:
+        frames = tuple(_inside(folder, name) for name in entry["frames"])
+        masks = tuple(_inside(folder, name) for name in entry["masks"])
+        if not frames or len(frames) != len(masks):
+            raise ValueError("frames and masks differ in number")
+        return frames[0], masks[0], frames, masks
+    image = _inside(folder, entry["image"])
+    labels = image if image.suffix == ".npz" else _inside(folder, entry["labels"])
+    return image, labels, (), ()
+
+
+def _window(low: float, high: float) -> tuple[float, float]:
+    window = Window(low, high)
+    return window.low, window.high
+
+
+def _rgb(red: int, green: int, blue: int) -> Rgb:
+    return int(red), int(green), int(blue)
 
 
 def _pack(entry: Any, folder: Path) -> ManifestPack:
@@ -180,45 +254,3 @@ def _inside(folder: Path, name: str) -> Path:
     if ".." in parts or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
         raise ConfigError(f"the path {name!r:.80} leaves the folder of its manifest")
     return folder / name
-
-
-def _load_lossy(entry: ManifestVolume) -> tuple[Volume, Labels]:
-    arrays = _arrays(entry.image, ("slices", "offsets", "labels", "spacing", "window"))
-    slices = _decoded(arrays["slices"], arrays["offsets"], cv2.IMREAD_GRAYSCALE, entry.image)
-    labels, window, spacing = arrays["labels"], arrays["window"], arrays["spacing"]
-    shapes = {image.shape for image in slices}
-    fits = labels.dtype == np.uint8 and labels.ndim == 3 and len(slices) == len(labels)
-    if not fits or shapes != {labels.shape[1:]}:
-        raise ConfigError(f"slices and labels of {entry.image} differ in number, size or type")
-    if window.shape != (2,) or not window[0] < window[1] or not np.isfinite(window).all():
-        raise ConfigError(f"the window of {entry.image} must be a low and a high value")
-    try:
-        geometry = Geometry(labels.shape, tuple(spacing.tolist()))
-    except GeometryError as error:
-        raise ConfigError(f"the grid of {entry.image} cannot be used: {error}") from error
-    low, high = window.tolist()
-    voxels = np.stack(slices).astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
-    return Volume(voxels, geometry, entry.modality, entry.name), labels
-
-
-def _arrays(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
-    try:
-        return read_arrays(path, names)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is damaged: {error}") from error
-
-
-def _decoded(
-    stream: npt.NDArray[Any], offsets: npt.NDArray[Any], flag: int, path: Path
-) -> list[Image]:
-    """Return the images of joined encoded streams."""
-    edges = offsets.tolist()
-    pieces = list(itertools.pairwise(edges))
-    if stream.dtype != np.uint8 or any(not 0 <= a < b <= stream.size for a, b in pieces):
-        raise ConfigError(f"the offsets of {path} do not fit its images")
-    images = [cv2.imdecode(stream[a:b], flag) for a, b in pieces]
-    if any(image is None for image in images):
-        raise ConfigError(f"an image of {path} does not decode")
-    return [np.asarray(image) for image in images if image is not None]

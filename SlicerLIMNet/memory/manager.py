@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,12 +14,15 @@ from SlicerLIMNet.memory.store import MemoryElements, MemoryStore, rows
 from SlicerLIMNet.networks.affinity import (
     gather_readout,
     query_vectors,
+    similarity,
+    top_k_affinity,
     top_k_weights,
     usage_of,
 )
 from SlicerLIMNet.networks.memory_interface import SliceFeatures
 
 READ_BLOCK = 16_384  # elements compared at a time: 59 MB of similarities for 900 queries
+SMALL_MEMORY = 2048  # elements: so few are copied together more quickly than searched apart
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,26 @@ class MemoryManager:
     """
 
     def __init__(
-        self, config: MemoryConfig, mode: MemoryMode, permanent: MemoryStore | None = None
+        self,
+        config: MemoryConfig,
+        mode: MemoryMode,
+        permanent: MemoryStore | None = None,
+        sparse: bool = True,
     ) -> None:
+        """Begin with nothing in working and long-term memory.
+
+        Args:
+            config: How much is kept.
+            mode: Which prompted slices are references.
+            permanent: Their memory.
+            sparse: Whether to read as one product and its largest elements; otherwise the plain
+                way, with the affinity of all elements, which gives the same.
+        """
         self.permanent = MemoryStore() if permanent is None else permanent
         self.working = MemoryStore()
         self.long_term = MemoryStore()
         self._config = config
+        self._sparse = sparse
         # XMem's first frame is the reference; in the other mode the references are permanent
         self._slices_that_stay_first = 1 if mode is MemoryMode.PAPER else 0
 
@@ -63,17 +81,13 @@ class MemoryManager:
 
         Source: XMem; long-term, working and permanent elements compete for one top-k.
         """
-        query = query_vectors(rows(features.key), rows(features.selection))
         stores = [store for store in (self.long_term, self.working, self.permanent) if len(store)]
-        blocks = [block for store in stores for block in torch.split(store.vectors, READ_BLOCK)]
-        weights, index = top_k_weights(blocks, query, self._config.top_k)
-        start, answers = 0, []
-        for store in stores:
-            inside = (index >= start) & (index < start + len(store))
-            answers.append(self._ask(store, weights * inside, (index - start) * inside))
-            start += len(store)
+        if not self._sparse:
+            answer = self._read_densely(stores, features)
+        else:
+            answer = self._read_sparsely(stores, features)
         height, width = features.key.shape[-2:]
-        return sum(answers[1:], start=answers[0]).T.reshape(1, -1, height, width)
+        return answer.T.reshape(1, -1, height, width)
 
     def add(self, features: SliceFeatures, value: Tensor) -> None:
         """Put a slice into working memory, and consolidate if that makes it full.
@@ -106,8 +120,45 @@ class MemoryManager:
         kept[candidates] = False
         self.working.keep(kept)
 
+    def _read_sparsely(self, stores: Sequence[MemoryStore], features: SliceFeatures) -> Tensor:
+        """Return the answer (Q, C): of every query only its most similar elements are looked at."""
+        query = query_vectors(rows(features.key), rows(features.selection))
+        blocks = [block for store in stores for block in torch.split(store.vectors, READ_BLOCK)]
+        weights, index = top_k_weights(_joined(blocks), query, self._config.top_k)
+        if len(stores) == 1:
+            return self._ask(stores[0], weights, index)
+        start, answers = 0, []
+        for store in stores:
+            inside = (index >= start) & (index < start + len(store))
+            answers.append(self._ask(store, weights * inside, (index - start) * inside))
+            start += len(store)
+        return sum(answers[1:], start=answers[0])
+
     def _ask(self, store: MemoryStore, weights: Tensor, index: Tensor) -> Tensor:
         """Return the share of the answer (Q, C) that one store gives."""
         if store is not self.permanent:
             store.count(usage_of(weights, index, len(store)))
         return gather_readout(weights, index, store.value)
+
+    def _read_densely(self, stores: Sequence[MemoryStore], features: SliceFeatures) -> Tensor:
+        """Return the answer (Q, C) as XMem computes it: similarities, affinity and sum of all."""
+        pairwise = similarity(
+            torch.cat([store.elements.key for store in stores]).T[None],
+            torch.cat([store.elements.shrinkage for store in stores])[None, None],
+            features.key.flatten(2),
+            features.selection.flatten(2),
+        )
+        affinity = top_k_affinity(pairwise, self._config.top_k)[0]  # (N, Q)
+        parts = torch.split(affinity, [len(store) for store in stores])
+        for store, part in zip(stores, parts, strict=True):
+            if store is not self.permanent:
+                store.count(part.sum(dim=1))
+        value = torch.cat([store.value for store in stores])
+        return affinity.T.to(value.dtype) @ value
+
+
+def _joined(blocks: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return small blocks as one: a search of its largest elements instead of one in each."""
+    if len(blocks) > 1 and sum(len(block) for block in blocks) <= SMALL_MEMORY:
+        return [torch.cat(list(blocks))]
+    return blocks

@@ -50,11 +50,22 @@ class SequenceTracker:
         mode: MemoryMode,
         like: SliceFeatures,
         permanent: MemoryStore | None = None,
+        sparse: bool = True,
     ) -> None:
-        """Start before the first slice; `like` is any slice's features, for grid and precision."""
+        """Start before the first slice.
+
+        Args:
+            network: In evaluation mode.
+            config: Of the memory.
+            mode: Which prompted slices it refers to.
+            like: Any slice's features, for grid and precision.
+            permanent: The references, in mode `PERMANENT`.
+            sparse: See `MemoryManager`.
+        """
         self._network = network
         self._config = config
         self._mode = mode
+        self._sparse = sparse
         self._clock = MemoryClock(config)
         self._groups: list[_Group] = []
         self._permanent = MemoryStore() if permanent is None else permanent
@@ -66,6 +77,11 @@ class SequenceTracker:
     def hidden(self) -> Tensor:
         """(1, O, Ch, h, w), the sensory state after the last slice."""
         return self._hidden
+
+    @property
+    def neighbour(self) -> Neighbour | None:
+        """The slice before, with its masks."""
+        return self._neighbour
 
     @property
     def memories(self) -> tuple[MemoryManager, ...]:
@@ -101,7 +117,7 @@ class SequenceTracker:
             value, self._hidden = self._network.encode_value(
                 image(), features, probability, self._hidden, duties.deep_update
             )
-            self._add(features, value)
+            self.remember(features, value)
         self._neighbour = Neighbour(features, probability)
         return probability
 
@@ -127,7 +143,7 @@ class SequenceTracker:
         if duties.deep_update:
             self._hidden = self._network.deep_update(value, self._hidden)
         if duties.remember and self._mode is MemoryMode.PAPER:
-            self._add(features, value)
+            self.remember(features, value)
         self._neighbour = Neighbour(features, probability)
         return probability
 
@@ -147,23 +163,44 @@ class SequenceTracker:
         for group in self._groups:
             group.memory.permanent = self._permanent
 
-    def _segment(
-        self, features: SliceFeatures, duties: SliceDuties, place: Tensor | None
-    ) -> Tensor:
+    def begin_slice(self, is_last: bool) -> SliceDuties:
+        """Go to the next slice, which has no prompt, and say what is to be done with it.
+
+        This and the methods below are `step` in parts, for whoever runs several trackers at once.
+        """
+        return self._clock.tick(has_mask=False, is_last=is_last)
+
+    def recall(self, features: SliceFeatures) -> Tensor:
+        """Return what memory answers to a slice: (1, O, Cv, h, w)."""
         answers = []
         for group in self._groups:
             answer = group.memory.read(features)
             count = group.objects.stop - group.objects.start
             answers.append(answer.reshape(1, count, -1, *answer.shape[-2:]))
+        return answers[0] if len(answers) == 1 else torch.cat(answers, dim=1)
+
+    def remember(self, features: SliceFeatures, value: Tensor) -> None:
+        """Put a slice into memory; `value` is (1, O, Cv, h, w)."""
+        for group in self._groups:
+            group.memory.add(features, value[:, group.objects])
+
+    def end_slice(self, features: SliceFeatures, probability: Tensor, hidden: Tensor) -> None:
+        """Leave a slice with its masks (1, O, H, W) and the sensory state (1, O, Ch, h, w)."""
+        self._hidden = hidden
+        self._neighbour = Neighbour(features, probability)
+
+    def _segment(
+        self, features: SliceFeatures, duties: SliceDuties, place: Tensor | None
+    ) -> Tensor:
         logits, self._hidden = self._network.decode(
             features,
-            torch.cat(answers, dim=1),
+            self.recall(features),
             self._hidden,
             self._neighbour,
             duties.normal_update,
             place,
         )
-        return aggregate(logits.float().sigmoid())[:, 1:]
+        return aggregated_logits(logits)
 
     def _with_prompt(
         self,
@@ -190,12 +227,19 @@ class SequenceTracker:
         if total > known:
             fresh = self._hidden.new_zeros(1, total - known, *self._hidden.shape[2:])
             self._hidden = torch.cat([self._hidden, fresh], dim=1)
-            memory = MemoryManager(self._config, self._mode, self._permanent)
+            memory = MemoryManager(self._config, self._mode, self._permanent, self._sparse)
             self._groups.append(_Group(slice(known, total), memory))
 
-    def _add(self, features: SliceFeatures, value: Tensor) -> None:
-        for group in self._groups:
-            group.memory.add(features, value[:, group.objects])
+
+def aggregated_logits(logits: Tensor) -> Tensor:
+    """Return the aggregated probabilities of a decoder's logits: (B, O, H, W), float32.
+
+    One object has the odds p^2 / (1 - p)^2: its logit counts twice.
+    """
+    logits = logits.float()
+    if logits.shape[1] == 1:
+        return (2 * logits).sigmoid_()
+    return aggregate(logits.sigmoid())[:, 1:]
 
 
 def aggregated_prompt(prompt: SlicePrompt) -> Tensor:

@@ -126,6 +126,9 @@ def top_k_weights(blocks: Iterable[Tensor], query: Tensor, top_k: int) -> tuple[
     start = 0
     for block in blocks:
         more, more_index = (query @ block.T).topk(min(top_k, len(block)), dim=1)
+        if not start:
+            best, index, start = more, more_index, len(block)
+            continue
         best, index = torch.cat([best, more], dim=1), torch.cat([index, more_index + start], dim=1)
         best, kept = best.topk(min(top_k, best.shape[1]), dim=1)
         index = index.gather(1, kept)

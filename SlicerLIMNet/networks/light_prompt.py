@@ -105,17 +105,22 @@ def _maps_of_sign(image: Tensor, clicks: Tensor) -> tuple[Tensor, Tensor]:
     """Maps of the clicks of one sign: disks (B, H, W) and similarities (B, S, H, W)."""
     height, width = image.shape[-2:]
     valid = clicks[..., :2].amax(dim=2) >= 0
+    if not valid.any():
+        nothing = torch.zeros(len(image), height, width, device=image.device)
+        return nothing, nothing[:, None].expand(-1, len(SIMILARITY_WIDTHS), -1, -1)
     rows = torch.arange(height, device=image.device)[None, :, None]
     columns = torch.arange(width, device=image.device)[None, None, :]
     distance = torch.full((len(image), height, width), 1e6, device=image.device)  # beyond float16
     gap = torch.full_like(distance, 10.0)
     for k in torch.nonzero(valid.any(dim=0)).flatten().tolist():
-        void = ~valid[:, k, None, None]
-        row, column = clicks[:, k, 0, None, None], clicks[:, k, 1, None, None]
-        squared = (rows - row) ** 2 + (columns - column) ** 2
-        distance = torch.minimum(distance, squared.masked_fill(void, 1e6))
-        apart = (image - _colour_at(image, clicks[:, k])).abs_().sum(dim=1) / image.shape[1]
-        gap = torch.minimum(gap, apart.masked_fill_(void, 10.0))
+        has: Tensor | slice = slice(None)
+        if not bool(valid[:, k].all()):  # in training few items use the later slots
+            has = torch.nonzero(valid[:, k]).flatten()
+        click, seen = clicks[has, k], image[has]
+        squared = (rows - click[:, 0, None, None]) ** 2 + (columns - click[:, 1, None, None]) ** 2
+        distance[has] = torch.minimum(distance[has], squared)
+        apart = (seen - _colour_at(seen, click)).abs_().sum(dim=1) / image.shape[1]
+        gap[has] = torch.minimum(gap[has], apart)
     disks = (CLICK_RADIUS + 1 - distance.sqrt()).clamp(0, 1)
     similarities = [torch.exp(-((gap / sigma) ** 2)) for sigma in SIMILARITY_WIDTHS]
     return disks, torch.stack(similarities, dim=1)

@@ -48,9 +48,15 @@ class SliceFeatures:
         index = torch.tensor(batch, dtype=torch.long, device=self.key.device)
         return _from_tensors([tensor.index_select(0, index) for tensor in self._tensors()])
 
+    def narrow(self, first: int, count: int) -> SliceFeatures:
+        """Return the features of slices that follow each other in the batch, as views."""
+        return _from_tensors([tensor[first : first + count] for tensor in self._tensors()])
+
     @staticmethod
     def cat(parts: Sequence[SliceFeatures]) -> SliceFeatures:
-        """Join several batches into one, in the order given."""
+        """Join several batches into one, in the order given; one by itself is not copied."""
+        if len(parts) == 1:
+            return parts[0]
         columns = zip(*(part._tensors() for part in parts), strict=True)
         return _from_tensors([torch.cat(column) for column in columns])
 

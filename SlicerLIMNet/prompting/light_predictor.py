@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.imaging.error_clicks import PixelClick
+from SlicerLIMNet.imaging.error_clicks import PixelClick, depth_map
 from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, paste, square_box, to_box
 from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.networks.prompt_interface import PromptNetwork, main_logits
@@ -270,8 +269,7 @@ def _depth(mask: BoolArray, click: PixelClick) -> float:
     column = min(max(round(click.column), 0), mask.shape[1] - 1)
     if not mask[row, column]:
         return 0.0
-    padded = np.pad(mask, 1).astype(np.uint8)  # the edge of the slice is an edge of the mask
-    depths = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    depths = depth_map(mask)
     return float(depths[row, column] / depths.max())
 
 

@@ -1,4 +1,4 @@
-"""From a prompted slice through the volume in both directions, one slice of each in turn."""
+"""From prompted slices through the volume in both directions, a slice of each way in turn."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ import torch
 
 from SlicerLIMNet.errors import Cancelled
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.memory.together import step_together
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.region import BoolArray, Region, RegionConfig
+from SlicerLIMNet.propagation.savings import Savings
 from SlicerLIMNet.propagation.schedule import (
     Direction,
     DirectionSchedule,
     RangeRule,
     legs_from_nearest,
 )
-from SlicerLIMNet.propagation.slice_views import ImageSource, SliceViews, ValueCache
+from SlicerLIMNet.propagation.slice_views import (
+    ImageSource,
+    SeenSlices,
+    SliceViews,
+    ValueCache,
+)
 from SlicerLIMNet.propagation.way import PropagatedSlice, Way, empty_slice, reference_slice
 
 
@@ -34,9 +41,10 @@ class Propagator:
         network: MemoryNetwork,
         config: MemoryConfig,
         regions: RegionConfig,
-        cache: FeatureCache,
+        cache: FeatureCache[SeenSlices],
         device: torch.device,
         dtype: torch.dtype,
+        savings: Savings | None = None,
     ) -> None:
         """Take a network that is on the device, in this precision, in evaluation mode."""
         self._network = network
@@ -46,6 +54,7 @@ class Propagator:
         self._values = ValueCache()
         self._device = device
         self._dtype = dtype
+        self._savings = savings or Savings()
 
     def propagate(
         self,
@@ -96,15 +105,14 @@ class Propagator:
                 for direction in Direction
             ]
         self._cache.set_focus(start)
-        ways = self._begin(images, references, starts, mode, region, slice_step)
-        while any(way.has_next for way in ways):
-            for way in ways:
-                if not way.has_next:
-                    continue
+        ways = self._begin(images, references, starts, n_slices, mode, region, slice_step)
+        while ways := [way for way in ways if way.has_next]:
+            for group in [ways] if self._savings.together else [[way] for way in ways]:
                 if cancel():
                     raise Cancelled("the round was cancelled between two slices")
-                yield way.visit()
-                yield from way.beyond_end()
+                for way, reached in zip(group, self._visit(group), strict=True):
+                    yield reached
+                    yield from way.beyond_end()
 
     @torch.inference_mode()
     def _begin(
@@ -112,6 +120,7 @@ class Propagator:
         images: ImageSource,
         references: Mapping[int, BoolArray],
         starts: Sequence[tuple[int, DirectionSchedule]],
+        n_slices: int,
         mode: MemoryMode,
         region: Region,
         slice_step: float | None,
@@ -124,6 +133,9 @@ class Propagator:
             self._values,
             images,
             references,
+            n_slices,
+            self._savings.block,
+            len(starts) + 1,
             self._device,
             self._dtype,
         )
@@ -138,9 +150,22 @@ class Propagator:
                 origin,
                 region,
                 slice_step,
+                self._savings.sparse,
             )
             for origin, schedule in starts
             if schedule.current is not None
+        ]
+
+    @torch.inference_mode()
+    def _visit(self, ways: Sequence[Way]) -> list[PropagatedSlice]:
+        """Return the next slice of every way: segmented, all together, or passed through."""
+        slices = [way.next_slice for way in ways]
+        seen = step_together(self._network, [new for new in slices if new is not None])
+        answers = torch.cat(seen)[:, 0].float().cpu().numpy() if seen else ()
+        segmented = zip(seen, answers, strict=True)
+        return [
+            way.pass_reference() if new is None else way.take(*next(segmented))
+            for way, new in zip(ways, slices, strict=True)
         ]
 
 

@@ -80,9 +80,9 @@ class Region:
         return (max(top, 0), min(bottom, shape[0]), max(left, 0), min(right, shape[1]))
 
     def cut_image(self, image: FloatArray) -> FloatArray:
-        """Return (size, size, 3) from (H, W) or (H, W, 3); 0 outside the slice."""
+        """Return (size, size, 1 or 3) from (H, W) or (H, W, 3); 0 outside the slice."""
         patch = cut(image, self.box, (self.size, self.size))
-        return patch if patch.ndim == 3 else np.repeat(patch[:, :, None], 3, axis=2)
+        return patch if patch.ndim == 3 else patch[:, :, None]
 
     def cut_mask(self, mask: BoolArray) -> BoolArray:
         """Return (size, size) from (H, W); what is there does not vanish by shrinking."""
@@ -91,9 +91,10 @@ class Region:
 
     def restore(self, answer: FloatArray, shape: Shape) -> tuple[FloatArray, Box]:
         """Return an answer (size, size) in pixels of the slice, and the box that it fills."""
-        box = self.inside(shape)
-        top, bottom, left, right = box
-        return paste(answer, self.box, shape)[top:bottom, left:right], box
+        inside = self.inside(shape)
+        top, bottom, left, right = inside
+        box = (self.box[0] - top, self.box[1] - top, self.box[2] - left, self.box[3] - left)
+        return paste(answer, box, (bottom - top, right - left)), inside
 
 
 def choose_region(
@@ -130,7 +131,7 @@ def follow(region: Region, mask_box: Box | None, shape: Shape, config: RegionCon
     Returns:
         Never a smaller region; a larger one if the object takes up too much of it.
     """
-    if mask_box is None or not _is_near_edge(region, mask_box, shape, config):
+    if mask_box is None or not is_near_edge(region, mask_box, shape, config):
         return region
     side = float(region.side)
     while _extent(mask_box) > config.largest_fill * side:
@@ -204,11 +205,13 @@ def _suits(region: Region, box: Box, shape: Shape, config: RegionConfig) -> bool
     extent = _extent(box)
     is_tight = extent > config.largest_fill * region.side and region.side < max(shape)
     is_wide = extent < 0.5 * config.fill * region.side and region.side > config.least_side
-    return not (is_tight or is_wide or _is_near_edge(region, box, shape, config))
+    return not (is_tight or is_wide or is_near_edge(region, box, shape, config))
 
 
-def _is_near_edge(region: Region, box: Box, shape: Shape, config: RegionConfig) -> bool:
+def is_near_edge(region: Region, box: Box | None, shape: Shape, config: RegionConfig) -> bool:
     """Whether a box comes near an edge of the region beyond which the slice goes on."""
+    if box is None:
+        return False
     margin = config.margin * region.side
     top, bottom, left, right = region.box
     return (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -52,24 +54,69 @@ class ValueCache:
         return self._now[key]
 
 
+@dataclass(frozen=True)
+class SeenSlices:
+    """Slices as the network sees them in a region, with what it knows of them without masks."""
+
+    images: Tensor
+    """(B, 1 or 3, size, size), 0..1; grey slices have one channel."""
+    features: SliceFeatures
+    """Of these slices."""
+
+    @property
+    def bytes(self) -> int:
+        """Memory that they take."""
+        return self.images.nbytes + self.features.bytes
+
+    def one(self, place: int) -> SeenSlices:
+        """Return one of the slices, as a view."""
+        return SeenSlices(self.images[place : place + 1], self.features.narrow(place, 1))
+
+    @property
+    def colours(self) -> Tensor:
+        """(B, 3, size, size)."""
+        return self.images.expand(-1, 3, -1, -1)
+
+
 class SliceViews:
     """One round's slices as tensors of the network's device and precision, batch 1."""
 
     def __init__(
         self,
         network: MemoryNetwork,
-        features: FeatureCache,
+        kept: FeatureCache[SeenSlices],
         values: ValueCache,
         images: ImageSource,
         references: Mapping[int, BoolArray],
+        n_slices: int,
+        block: int,
+        held: int,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
+        """Begin a round.
+
+        Args:
+            network: On the device, in this precision.
+            kept: What earlier rounds have seen.
+            values: Of references, from earlier rounds.
+            images: Slice index to (H, W) or (H, W, 3), 0..1.
+            references: Masks (H, W) by slice.
+            n_slices: Of the stack.
+            block: Slices encoded as one batch; a reference is always encoded by itself.
+            held: Blocks that stay at hand although there is no room to keep them.
+            device: Of the network.
+            dtype: Of the network.
+        """
         self._network = network
-        self._features = features
+        self._kept = kept
         self._values = values
         self._images = images
         self.references = references
+        self._n_slices = n_slices
+        self._block = block
+        self._held: OrderedDict[tuple[range, Region], SeenSlices] = OrderedDict()
+        self._most_held = held
         self._digests = {index: _digest(mask) for index, mask in references.items()}
         self._permanent: dict[Region, MemoryStore] = {}
         self._device = device
@@ -77,16 +124,11 @@ class SliceViews:
 
     def image(self, index: int, region: Region) -> Tensor:
         """Return (1, 3, size, size), 0..1."""
-        patch = np.ascontiguousarray(region.cut_image(self._images(index)).transpose(2, 0, 1))
-        return torch.from_numpy(patch)[None].to(self._device, self._dtype)
+        return self._seen(index, region).colours
 
     def features(self, index: int, region: Region) -> SliceFeatures:
         """Return a slice's features, from the cache if they are there."""
-        found = self._features.get(index, region)
-        if found is None:
-            found = self._network.encode_key(self.image(index, region))
-            self._features.put(index, region, found)
-        return found
+        return self._seen(index, region).features
 
     def prompt(self, index: int, region: Region) -> SlicePrompt:
         """Return the mask of a reference."""
@@ -113,6 +155,31 @@ class SliceViews:
                 store.append(MemoryElements.of_slice(features, value))
             self._permanent[region] = store
         return self._permanent[region]
+
+    def _seen(self, index: int, region: Region) -> SeenSlices:
+        slices = self._block_of(index)
+        key = (slices, region)
+        block = self._held.pop(key, None) or self._kept.get(slices, region)
+        if block is None:
+            block = self._look(slices, region)
+            self._kept.put(slices, region, block)
+        self._held[key] = block
+        while len(self._held) > self._most_held:
+            self._held.popitem(last=False)
+        return block.one(index - slices.start)
+
+    def _block_of(self, index: int) -> range:
+        """Return the slices that are encoded together with one."""
+        if index in self.references:
+            return range(index, index + 1)
+        first = index // self._block * self._block
+        return range(first, min(first + self._block, self._n_slices))
+
+    def _look(self, slices: range, region: Region) -> SeenSlices:
+        patches = np.stack([region.cut_image(self._images(index)) for index in slices])
+        images = torch.from_numpy(patches).movedim(3, 1).to(self._device, self._dtype)
+        colours = images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        return SeenSlices(images, self._network.encode_key(colours))
 
     def _make_value(self, index: int, region: Region) -> Tensor:
         features = self.features(index, region)

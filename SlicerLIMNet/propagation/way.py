@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from SlicerLIMNet.imaging.resample import Box, bounding_box
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.memory.together import NextSlice
 from SlicerLIMNet.memory.tracker import SequenceTracker
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork, Neighbour
 from SlicerLIMNet.propagation.compass import Compass
@@ -22,6 +22,7 @@ from SlicerLIMNet.propagation.region import (
     RegionConfig,
     Shape,
     follow,
+    is_near_edge,
     object_box,
     resample_between,
 )
@@ -89,6 +90,7 @@ class Way:
         start: int,
         region: Region,
         slice_step: float | None,
+        sparse: bool = True,
     ) -> None:
         """Pass through the start slice, a reference."""
         self._compass = Compass(views.references, schedule.direction, start, slice_step)
@@ -100,61 +102,76 @@ class Way:
         self._shape: Shape = views.references[start].shape
         features = views.features(start, region)
         permanent = views.permanent_memory(region) if mode is MemoryMode.PERMANENT else None
-        self._tracker = SequenceTracker(network, config, mode, features, permanent)
+        self._tracker = SequenceTracker(network, config, mode, features, permanent, sparse)
         self._tracker.step_with_value(
             features, views.prompt(start, region), views.value(start, region)
         )
 
     @property
     def has_next(self) -> bool:
-        """Whether a slice is left for `visit`."""
+        """Whether a slice is left."""
         return self._schedule.current is not None
 
-    @torch.inference_mode()
-    def visit(self) -> PropagatedSlice:
-        """Segment the next slice, or pass through it, and return its mask."""
-        index = self._schedule.current
-        assert index is not None
-        is_reference = index in self._views.references
-        seen = self._pass_through(index) if is_reference else self._segment(index)
-        reached = self._passed(index) if is_reference else self._segmented(index, seen)
-        box = _object_box(reached)
-        self._schedule.advance(is_empty=box is None, is_reference=is_reference)
-        if self.has_next:
-            self._follow(index, seen, box)
-        return reached
+    @property
+    def next_slice(self) -> NextSlice | None:
+        """The next slice if the network is to segment it; `None` if it is a reference."""
+        index = self._next
+        if index in self._views.references:
+            return None
+        region = self._region
+        return NextSlice(
+            self._tracker,
+            lambda: self._views.image(index, region),
+            self._views.features(index, region),
+            self._schedule.is_last,
+            self._views.place(self._compass.place(index)),
+        )
+
+    def take(self, seen: Tensor, answer: FloatArray) -> PropagatedSlice:
+        """Go on from the next slice as the network segmented it.
+
+        Args:
+            seen: (1, 1, size, size), probabilities in the region.
+            answer: (size, size), the same.
+        """
+        index = self._next
+        probability, box = self._region.restore(answer, self._shape)
+        reached = self._result(index, SliceKind.NETWORK, probability, box)
+        return self._reached(reached, seen, is_reference=False)
+
+    def pass_reference(self) -> PropagatedSlice:
+        """Go on from the next slice, a reference, which is passed through unchanged."""
+        index = self._next
+        seen = self._tracker.step_with_value(
+            self._views.features(index, self._region),
+            self._views.prompt(index, self._region),
+            self._views.value(index, self._region),
+            is_last=self._schedule.is_last,
+        )
+        mask = self._views.references[index]
+        self._compass.pass_reference(index)
+        reached = reference_slice(index, mask, self._schedule.direction, self._region)
+        return self._reached(reached, seen, is_reference=True)
 
     def beyond_end(self) -> Iterator[PropagatedSlice]:
         """Yield the slices that an early stop left out, all empty."""
         for index in self._schedule.beyond_end:
             yield empty_slice(index, self._schedule.direction, self._region)
 
-    def _segment(self, index: int) -> Tensor:
-        region = self._region
-        return self._tracker.step(
-            lambda: self._views.image(index, region),
-            self._views.features(index, region),
-            is_last=self._schedule.is_last,
-            place=self._views.place(self._compass.place(index)),
-        )
+    @property
+    def _next(self) -> int:
+        index = self._schedule.current
+        assert index is not None
+        return index
 
-    def _pass_through(self, index: int) -> Tensor:
-        return self._tracker.step_with_value(
-            self._views.features(index, self._region),
-            self._views.prompt(index, self._region),
-            self._views.value(index, self._region),
-            is_last=self._schedule.is_last,
-        )
-
-    def _passed(self, index: int) -> PropagatedSlice:
-        mask = self._views.references[index]
-        self._compass.pass_reference(index)
-        return reference_slice(index, mask, self._schedule.direction, self._region)
-
-    def _segmented(self, index: int, seen: Tensor) -> PropagatedSlice:
-        answer = seen[0, 0].float().cpu().numpy()
-        probability, box = self._region.restore(answer, self._shape)
-        return self._result(index, SliceKind.NETWORK, probability, box)
+    def _reached(
+        self, reached: PropagatedSlice, seen: Tensor, is_reference: bool
+    ) -> PropagatedSlice:
+        mask = reached.probability > 0.5
+        self._schedule.advance(is_empty=not mask.any(), is_reference=is_reference)
+        if self.has_next:
+            self._follow(reached.index, seen, mask, reached.box)
+        return reached
 
     def _result(
         self, index: int, kind: SliceKind, probability: FloatArray, box: Box
@@ -163,9 +180,12 @@ class Way:
             index, self._schedule.direction, kind, probability, box, self._region
         )
 
-    def _follow(self, index: int, seen: Tensor, box: Box | None) -> None:
+    def _follow(self, index: int, seen: Tensor, mask: BoolArray, box: Box) -> None:
         """Move the region if the object came near its edge, and see everything anew in it."""
-        old, new = self._region, follow(self._region, box, self._shape, self._regions)
+        old = self._region
+        if not is_near_edge(old, _moved(bounding_box(mask), box), self._shape, self._regions):
+            return  # nor is the object without its specks, which take longer to tell
+        new = follow(old, _moved(object_box(mask), box), self._shape, self._regions)
         if new == old:
             return
         hidden = self._tracker.hidden
@@ -178,13 +198,11 @@ class Way:
         self._region = new
 
 
-def _object_box(reached: PropagatedSlice) -> Box | None:
-    """Return the box of the object in pixels of the slice."""
-    found = object_box(reached.probability > 0.5) if reached.probability.size else None
+def _moved(found: Box | None, box: Box) -> Box | None:
+    """Return a box inside a box in pixels of the slice."""
     if found is None:
         return None
-    top, left = reached.box[0], reached.box[2]
-    return (found[0] + top, found[1] + top, found[2] + left, found[3] + left)
+    return (found[0] + box[0], found[1] + box[0], found[2] + box[2], found[3] + box[2])
 
 
 def _inside(mask: BoolArray, box: Box) -> BoolArray:

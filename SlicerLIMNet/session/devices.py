@@ -16,8 +16,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 MIB = 2**20
+GB = 10**9
 
-_MEASUREMENTS = 3
 _AMPERE = (8, 0)
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -37,6 +37,15 @@ def choose_device(name: str) -> torch.device:
     if _count(kind) <= int(number or 0):
         raise DeviceError(f"this machine has no device {name}; choose cpu, or auto")
     return torch.device(name)
+
+
+def describe_device(name: str) -> str:
+    """Return what a device is, for a user: `CPU, slower`, or a GPU's name and free memory."""
+    device = torch.device(name)
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return f"{torch.cuda.get_device_name(device)}, {free / GB:.1f} GB free"
+    return {"cpu": "CPU, slower", "mps": "Apple GPU"}.get(device.type, name)
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -78,10 +87,10 @@ def memory_of(device: torch.device) -> Iterator[None]:
 
 @cache
 def _is_bfloat16_fast(kind: str) -> bool:
-    """Measured once in a process; on the CPU several times, so that chance cannot decide it."""
+    """Measured once in a process."""
     if kind == "cuda":
         return torch.cuda.get_device_capability() >= _AMPERE
-    return kind == "cpu" and all(bfloat16_is_fast() for _ in range(_MEASUREMENTS))
+    return kind == "cpu" and bfloat16_is_fast()
 
 
 def _count(kind: str) -> int:

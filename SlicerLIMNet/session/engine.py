@@ -19,12 +19,16 @@ from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.fusion.judge import Judge
 from SlicerLIMNet.imaging.error_clicks import PixelClick
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
+from SlicerLIMNet.networks.arranged import arranged
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork
 from SlicerLIMNet.networks.memory_network import XMemNetwork
+from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.propagator import Propagator
 from SlicerLIMNet.propagation.region import Region, RegionConfig, choose_region
+from SlicerLIMNet.propagation.savings import EXACT, PLAIN
 from SlicerLIMNet.propagation.schedule import RangeRule
+from SlicerLIMNet.propagation.slice_views import SeenSlices
 from SlicerLIMNet.propagation.way import PropagatedSlice
 from SlicerLIMNet.session.devices import (
     cache_budget_mib,
@@ -49,6 +53,7 @@ from SlicerLIMNet.session.propagators import PropagatorPool
 SMALL, CPU = "small", "cpu"
 """What the engine falls back to when memory runs out, in this order."""
 
+_WARM_SLICES = 9  # both ways have memory slices and others, and whole blocks
 _JUDGED_AT_ONCE, _JUDGED_AT_ONCE_SMALL = 32, 4
 _XMEM_REGION = 384  # the crops that XMem was trained on
 _LIGHT_EVERY = 2  # steadier later rounds than 5 on held-out training volumes
@@ -85,6 +90,7 @@ class Engine:
         feature_cache_mib: float | None = None,
         with_fusion: bool = True,
         networks: EngineNetworks | None = None,
+        plain: bool = False,
     ) -> None:
         """Load networks and move them to a device.
 
@@ -96,7 +102,10 @@ class Engine:
             weights: Files to take in place of the preset's, by role: prompt, memory, quality.
             feature_cache_mib: Memory for features of slices, which make later rounds faster.
             with_fusion: Whether the quality network is needed; without it rounds must not fuse.
-            networks: To take in place of files, for instance while they are trained.
+            networks: To take in place of files, in evaluation mode; copies of them run, so that
+                training may go on.
+            plain: Whether to run the networks as they are and one slice after the other, for
+                comparison: the same results, only slower.
 
         Raises:
             ConfigError: An option is unknown.
@@ -111,7 +120,9 @@ class Engine:
         if threads is not None:
             torch.set_num_threads(threads)
         self._options = EngineOptions(preset, precision, feature_cache_mib)
-        self._networks = networks or load_networks(chosen, weights or {}, with_fusion)
+        loaded = networks or load_networks(chosen, weights or {}, with_fusion)
+        self._networks = loaded if plain else _arranged(loaded)
+        self._savings = PLAIN if plain else EXACT
         has_judge = self._networks.quality is not None
         self.default_config = replace(chosen.round, fusion=chosen.round.fusion and has_judge)
         self._fallback = ""
@@ -129,6 +140,11 @@ class Engine:
             threads=torch.get_num_threads(),
             fallback=self._fallback,
         )
+
+    @property
+    def networks(self) -> EngineNetworks:
+        """The networks as they run: arranged for work, on the device, in the precision."""
+        return self._networks
 
     @property
     def feature_bytes(self) -> int:
@@ -189,6 +205,39 @@ class Engine:
         with memory_of(self.device):
             return self._judge.preferences(images, previous, current)
 
+    def warm_up(self, rows_columns: tuple[int, int] = (256, 256)) -> None:
+        """Run every network once, so that the first click and the first round need not wait for it.
+
+        To be called when a volume is loaded, from the thread that uses the engine: it takes a few
+        tenths of a second on a CPU. No result depends on it, and nothing of it is kept.
+
+        Args:
+            rows_columns: Of the slices.
+        """
+        rows, columns = np.ogrid[: rows_columns[0], : rows_columns[1]]
+        middle = (rows_columns[0] // 2, rows_columns[1] // 2)
+        distance = np.hypot(rows - middle[0], columns - middle[1])
+        disk = distance < min(rows_columns) / 6 + 1
+        image = disk.astype(np.float32)
+        self.prompt(image, [Click(0, *middle)], np.zeros_like(image), None)
+        references = {_WARM_SLICES // 2: disk}
+        region = choose_region([disk], rows_columns, self._regions)
+        rounds = self._new_propagator(FeatureCache(0)).propagate(
+            lambda _: image,
+            references,
+            _WARM_SLICES // 2,
+            _WARM_SLICES,
+            RangeRule.whole(),
+            MemoryMode.PERMANENT,
+            region,
+            lambda: False,
+        )
+        with memory_of(self.device):
+            for _ in rounds:
+                pass
+            if self._judge is not None:
+                self._judge.preferences([image], [disk], [~disk])
+
     def fall_back(self) -> bool:
         """Make all later work smaller, then move it to the CPU; False if nothing is left to do."""
         if not self._fallback:
@@ -225,11 +274,28 @@ class Engine:
         if networks.quality is not None:
             self._judge = Judge(networks.quality, self.device, self.dtype, judged_at_once)
 
-    def _new_propagator(self, cache: FeatureCache) -> Propagator:
+    def _new_propagator(self, cache: FeatureCache[SeenSlices]) -> Propagator:
         network = cast(MemoryNetwork, self._networks.memory)
         return Propagator(
-            network, self._memory_config, self._regions, cache, self.device, self.dtype
+            network,
+            self._memory_config,
+            self._regions,
+            cache,
+            self.device,
+            self.dtype,
+            self._savings,
         )
+
+
+def _arranged(networks: EngineNetworks) -> EngineNetworks:
+    """Return networks that do the same with less work."""
+    quality = None if networks.quality is None else arranged(networks.quality)
+    return replace(
+        networks,
+        prompt=arranged(networks.prompt),
+        memory=arranged(networks.memory),
+        quality=cast("QualityNetwork | None", quality),
+    )
 
 
 def _rule(config: RoundConfig) -> RangeRule:

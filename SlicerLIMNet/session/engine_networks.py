@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,12 @@ from torch import nn
 from SlicerLIMNet.domain.config import Preset
 from SlicerLIMNet.errors import ConfigError, WeightsError
 from SlicerLIMNet.networks.quality_network import QualityNetwork
-from SlicerLIMNet.networks.weights import load_weights, models_folder, user_models_folder
+from SlicerLIMNet.networks.weights import (
+    load_weights,
+    models_folder,
+    read_info,
+    user_models_folder,
+)
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     "prompt": ("light-prompt", "ritm"),
@@ -56,18 +61,47 @@ def load_networks(
     if unknown:
         raise ConfigError(f"unknown network {unknown[0]!r:.50}; there are {', '.join(ROLES)}")
     roles = [role for role in ROLES if with_fusion or role != "quality"]
+    modules, sha256 = {}, {}
+    for role, path in weights_paths(preset, weights, roles).items():
+        modules[role], sha256[role] = _load(path, role)
+    quality = modules.get("quality")
+    assert quality is None or isinstance(quality, QualityNetwork)
+    return EngineNetworks(modules["prompt"], modules["memory"], quality, sha256)
+
+
+def weights_paths(
+    preset: Preset, weights: Mapping[str, Path | str], roles: Iterable[str] = ROLES
+) -> dict[str, Path]:
+    """Return the file of each role: the one given, else the preset's.
+
+    Raises:
+        WeightsError: A file of the preset is missing.
+    """
     paths = {role: Path(weights[role]) for role in roles if role in weights}
     found = {role: _newest(preset.weights[role]) for role in roles if role not in paths}
     missing = [preset.weights[role] for role, path in found.items() if path is None]
     if missing:
         raise WeightsError(_how_to_get(preset, missing))
-    paths |= {role: path for role, path in found.items() if path is not None}
-    modules, sha256 = {}, {}
-    for role, path in paths.items():
-        modules[role], sha256[role] = _load(path, role)
-    quality = modules.get("quality")
-    assert quality is None or isinstance(quality, QualityNetwork)
-    return EngineNetworks(modules["prompt"], modules["memory"], quality, sha256)
+    return paths | {role: path for role, path in found.items() if path is not None}
+
+
+def weights_in(path: Path) -> dict[str, Path]:
+    """Return weights files by role, from a folder of them or from one file.
+
+    Raises:
+        WeightsError: There are none, two are for the same role, or one is damaged.
+    """
+    files = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    found: dict[str, Path] = {}
+    for file in files:
+        network = read_info(file).network
+        role = next((role for role, networks in ROLES.items() if network in networks), None)
+        if role is None or role in found:
+            raise WeightsError(f"{file} is a second file for the {role} network, or for none")
+        found[role] = file
+    if not found:
+        raise WeightsError(f"{path} holds no weights files; name a folder of .safetensors files")
+    return found
 
 
 def _load(path: Path, role: str) -> tuple[nn.Module, str]:

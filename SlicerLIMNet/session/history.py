@@ -19,6 +19,11 @@ class History:
         return self._states[self._now]
 
     @property
+    def position(self) -> int:
+        """Number of older states."""
+        return self._now
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is an older state."""
         return self._now > 0

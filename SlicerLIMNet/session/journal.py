@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,17 @@ class Journal:
                 self._write_to(_new_folder(Path(folder)))
                 zip_folder(folder, path)
 
+    def moved_to(self, folder: Path) -> Journal:
+        """Return the same journal in a new folder, where it goes on.
+
+        Raises:
+            SessionError: The folder already holds a session.
+            OutputError: It could not be written.
+        """
+        self._write_to(_new_folder(folder))
+        self._folder = folder
+        return self
+
     def _write_to(self, folder: Path) -> None:
         for name, slices in self._slices.items():
             write_slices(folder / name, slices)
@@ -122,13 +133,24 @@ class Journal:
     def _of_folder(cls, folder: Path) -> Journal:
         journal = cls()
         journal.entries = read_journal(folder / _JOURNAL)
-        if not journal.entries or journal.entries[0].get("format") != FORMAT:
-            raise SessionError(f"{folder} holds no session of format {FORMAT}")
+        check_format(journal.entries, str(folder))
         journal._folder = folder
         return journal
 
     def _leave_folder(self) -> None:
         self._folder = None
+
+
+def check_format(entries: Sequence[Entry], where: str) -> Entry:
+    """Return the first line of a journal that was found somewhere.
+
+    Raises:
+        SessionError: There is none of this format.
+    """
+    header = entries[0] if entries else None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise SessionError(f"{where} holds no session of format {FORMAT}")
+    return header
 
 
 @contextmanager

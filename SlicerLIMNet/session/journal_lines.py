@@ -12,12 +12,13 @@ from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.plane import AnyPlane, Plane, plane_to_json
-from SlicerLIMNet.domain.rounds import ObjectState, Origin, Provenance, SliceResult
+from SlicerLIMNet.domain.rounds import ObjectState, SliceResult, provenance_from_text
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import SessionError
 from SlicerLIMNet.session.journal import FORMAT, Entry, Slices
 from SlicerLIMNet.session.operations import (
     AddClick,
+    Adopt,
     Edit,
     FinishRound,
     Lock,
@@ -30,7 +31,7 @@ from SlicerLIMNet.session.planes import stack_of
 
 Line = tuple[Entry, Slices | None]
 
-OPERATIONS = ("click", "propagate_end", "lock", "unlock", "edit")
+OPERATIONS = ("click", "propagate_end", "lock", "unlock", "edit", "adopt")
 """Lines that change the object's state; undo and redo walk over these."""
 
 
@@ -80,6 +81,8 @@ def lines_of(operation: Operation, state: ObjectState, volume: Volume) -> list[L
     if isinstance(operation, Edit):
         entry = {"op": "edit", "slices": list(operation.masks), "given": operation.given}
         return [(entry, operation.masks)]
+    if isinstance(operation, Adopt):
+        return [({"op": "adopt", "slices": list(operation.masks)}, operation.masks)]
     assert isinstance(operation, Lock | Unlock)
     name = "lock" if isinstance(operation, Lock) else "unlock"
     return [({"op": name, "slice": operation.index}, None)]
@@ -99,11 +102,11 @@ def operation_of(entry: Entry, plane: AnyPlane, volume: Volume, slices: Slices) 
         return _click_operation(entry, plane, volume, slices)
     if name == "propagate_end":
         return _round_operation(entry, plane, volume, slices)
-    if name == "edit":
+    if name in ("edit", "adopt"):
         empty = SparseProbability.empty(_rows_columns(plane, volume))
         wanted = [_checked(index, plane, volume) for index in entry["slices"]]
         masks = {index: slices.get(index, empty) for index in wanted}
-        return Edit(masks, entry["given"])
+        return Edit(masks, entry["given"]) if name == "edit" else Adopt(masks)
     assert name in ("lock", "unlock")
     index = _checked(entry["slice"], plane, volume)
     return Lock(index) if name == "lock" else Unlock(index)
@@ -180,7 +183,7 @@ def _round_operation(entry: Entry, plane: AnyPlane, volume: Volume, slices: Slic
     indices = [_checked(index, plane, volume) for index in entry["slices"]]
     parts = zip(indices, entry["provenance"], entry["scores"], strict=True)
     results = tuple(
-        SliceResult(index, slices.get(index, empty), _provenance(text), score)
+        SliceResult(index, slices.get(index, empty), provenance_from_text(text), score)
         for index, text, score in parts
     )
     region = None if entry["region"] is None else tuple(entry["region"])
@@ -196,12 +199,6 @@ def _checked(index: Any, plane: AnyPlane, volume: Volume) -> int:
     if not isinstance(index, int) or not 0 <= index < plane_shape(plane, volume)[0]:
         raise SessionError(f"there is no slice {index!r:.50}")
     return index
-
-
-def _provenance(text: str) -> Provenance:
-    """Return what `str` made a text of."""
-    name, _, number = text.partition(" ")
-    return Provenance(Origin(name), int(number or 0))
 
 
 def _rows_columns(plane: AnyPlane, volume: Volume) -> tuple[int, int]:

@@ -159,6 +159,25 @@ class Edit:
         return replace(state, current=replace(current, prompts=prompts, locked=frozenset(locked)))
 
 
+@dataclass(frozen=True)
+class Adopt:
+    """Masks as they were let through outside: not edited, but cut where nothing may be drawn."""
+
+    masks: Mapping[int, SparseProbability]
+    """By slice, what is shown outside."""
+
+    def apply(self, state: ObjectState, _volume: Volume) -> ObjectState:
+        """Return the state with these masks; provenance, scores and locks stay."""
+        current, pending = state.current, state.pending
+        for index, mask in self.masks.items():
+            prompt = current.prompts.get(index)
+            if prompt is not None:
+                current = current.with_prompt(index, replace(prompt, probability=mask))
+            if prompt is None or index not in pending:
+                current = current.with_results([replace(current.result(index), probability=mask)])
+        return replace(state, current=current)
+
+
 def prepare_click(state: ObjectState, plane: AnyPlane, index: int, volume: Volume) -> ObjectState:
     """Return the state that a click finds: in its plane, and its slice not locked."""
     state = enter_plane(state, plane, volume)

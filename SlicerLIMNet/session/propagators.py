@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.propagator import Propagator
+from SlicerLIMNet.propagation.slice_views import SeenSlices
 
 MIB = 2**20
 
@@ -13,7 +14,9 @@ MIB = 2**20
 class PropagatorPool:
     """Propagators by stack, with one memory budget for the features of all of them."""
 
-    def __init__(self, make: Callable[[FeatureCache], Propagator], budget_mib: float) -> None:
+    def __init__(
+        self, make: Callable[[FeatureCache[SeenSlices]], Propagator], budget_mib: float
+    ) -> None:
         """Begin without any.
 
         Args:
@@ -22,7 +25,7 @@ class PropagatorPool:
         """
         self._make = make
         self._budget_mib = budget_mib
-        self._kept: dict[Hashable, tuple[Propagator, FeatureCache]] = {}
+        self._kept: dict[Hashable, tuple[Propagator, FeatureCache[SeenSlices]]] = {}
 
     @property
     def bytes(self) -> int:
@@ -33,7 +36,7 @@ class PropagatorPool:
         """Return the propagator of a stack, a new one if there is none; it is now the newest."""
         found = self._kept.pop(stack_key, None)
         if found is None:
-            cache = FeatureCache(self._budget_mib)
+            cache = FeatureCache[SeenSlices](self._budget_mib)
             found = (self._make(cache), cache)
         self._kept[stack_key] = found
         return found[0]

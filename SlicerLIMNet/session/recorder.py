@@ -29,7 +29,7 @@ class Recorder:
         """Go on with a journal, or begin an empty one."""
         self.journal = journal
         self._volume = volume
-        self._engine = engine
+        self.engine = engine
         self._noted = _last_engine(journal)
 
     def operation(
@@ -101,13 +101,13 @@ class Recorder:
         given: WindowRange | None,
     ) -> None:
         window = operation.window if isinstance(operation, AddClick) else given
-        info, is_given = self._engine.info, given is not None
+        info, is_given = self.engine.info, given is not None
         header = header_entry(self._volume, state.plane, info, config, window, is_given)
         self.journal.append(header)
         self._noted = info.to_json()
 
     def _note_engine(self) -> None:
-        now = self._engine.info.to_json()
+        now = self.engine.info.to_json()
         if now != self._noted:
             self.journal.append({"op": "option", "name": "engine", "value": now})
             self._noted = now

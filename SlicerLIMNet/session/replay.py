@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from SlicerLIMNet.domain.config import RoundConfig
-from SlicerLIMNet.domain.plane import AnyPlane, plane_from_json
+from SlicerLIMNet.domain.masks import FOREGROUND
+from SlicerLIMNet.domain.plane import AnyPlane, Plane, plane_from_json
 from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import SessionError
 from SlicerLIMNet.imaging.window import Window
 from SlicerLIMNet.session.journal import Entry, Journal, read_stored
 from SlicerLIMNet.session.journal_lines import click_of, operation_of
-from SlicerLIMNet.session.operations import Edit
+from SlicerLIMNet.session.operations import Adopt, Edit
 from SlicerLIMNet.session.parts import Networks
+from SlicerLIMNet.session.planes import stack_of
 from SlicerLIMNet.session.restore import restore
+from SlicerLIMNet.session.resume import RESUME
 from SlicerLIMNet.session.session import Session
 
 
@@ -35,6 +38,8 @@ def replay(path: Path | str, volume: Volume, engine: Networks) -> Session:
         config = RoundConfig.from_json(header["config"])
         plane = plane_from_json(header["plane"])
         session = Session(volume, engine, plane, config, window=window)
+        if journal.entries[1:] and journal.entries[1]["op"] == RESUME:
+            session = _resumed(journal, volume, engine)
         _fall_back_to(header.get("fallback", ""), engine)
         plane_of_click: AnyPlane | None = None
         for entry in journal.entries[1:]:
@@ -55,8 +60,8 @@ def _repeat(
         session.add_click(click_of(entry, plane), plane)
     elif name == "propagate_end":
         _run_round(session, entry["cut_after"])
-    elif name == "edit":
-        _edit(session, journal, entry)
+    elif name in ("edit", "adopt"):
+        _take(session, journal, entry)
     elif name in ("lock", "unlock"):
         (session.lock if name == "lock" else session.unlock)(entry["slice"])
     elif name in ("undo", "redo"):
@@ -75,11 +80,23 @@ def _run_round(session: Session, cut_after: int | None) -> None:
             cancel.cancel()
 
 
-def _edit(session: Session, journal: Journal, entry: Entry) -> None:
+def _resumed(journal: Journal, volume: Volume, engine: Networks) -> Session:
+    """Return the session as it was when it went on without its earlier masks."""
+    header, begin = journal.entries[:2]
+    slices = journal.slices(begin, volume.shape_zyx)
+    mask = stack_of(volume, Plane(0)).to_volume(slices) >= FOREGROUND
+    return Session.resume([header, *begin["lines"]], mask, volume, engine)
+
+
+def _take(session: Session, journal: Journal, entry: Entry) -> None:
+    """Take masks from outside again."""
     slices = journal.slices(entry, session.shape)
     operation = operation_of(entry, session.plane, session.volume, slices)
-    assert isinstance(operation, Edit)
-    session.take_masks(operation.masks, operation.given)
+    assert isinstance(operation, Edit | Adopt)
+    if isinstance(operation, Edit):
+        session.take_masks(operation.masks, operation.given)
+    else:
+        session.adopt_masks(operation.masks)
 
 
 def _fall_back_to(level: str, engine: Networks) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.geometry import Geometry
-from SlicerLIMNet.domain.plane import AnyPlane, plane_from_json
+from SlicerLIMNet.domain.plane import AnyPlane, Plane, plane_from_json
 from SlicerLIMNet.domain.rounds import ObjectState, PlaneState
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import LIMNetError, SessionError
@@ -17,6 +17,7 @@ from SlicerLIMNet.session.journal import Entry, Journal
 from SlicerLIMNet.session.journal_lines import OPERATIONS, operation_of, plane_shape
 from SlicerLIMNet.session.parts import EngineInfo
 from SlicerLIMNet.session.recorder import engine_of
+from SlicerLIMNet.session.resume import RESUME, with_masks
 
 _WITHOUT_MASKS = ("propagate_begin", "undo", "redo", "option", "plane")
 
@@ -99,12 +100,13 @@ class _Fold:
         low_high = header["window"] if header["window_is_given"] else None
         self.window = None if low_high is None else (low_high[0], low_high[1])
         self.engine = engine_of(header)
+        self._header = header
         self._volume = volume
         self.history = History(first_state(volume, plane_from_json(header["plane"])))
         self._plane: AnyPlane | None = None
 
-    def take(self, entry: Entry, journal: Journal) -> None:
-        """Go on by one line."""
+    def take(self, entry: Entry, journal: Journal | None) -> None:
+        """Go on by one line; without a journal all masks are empty."""
         name = entry["op"]
         if name in OPERATIONS:
             self._operate(entry, journal)
@@ -114,16 +116,27 @@ class _Fold:
             self.history.redo()
         elif name == "option":
             self._choose(entry["name"], entry["value"])
+        elif name == RESUME and journal is not None:
+            self._resume(entry, journal)
         elif name not in _WITHOUT_MASKS:
             raise SessionError(f"operation {name!r:.50} is unknown")
         self._plane = plane_from_json(entry["plane"]) if name == "plane" else None
 
-    def _operate(self, entry: Entry, journal: Journal) -> None:
+    def _resume(self, entry: Entry, journal: Journal) -> None:
+        """Start from a journal without masks, and the mask."""
+        fold = _Fold(self._header, self._volume)
+        *lines, present = entry["lines"]
+        for line in lines:
+            fold.take(line, None)
+        mask = journal.slices(entry, plane_shape(Plane(0), self._volume))
+        self.history = History(with_masks(fold.history.state, present, mask, self._volume))
+
+    def _operate(self, entry: Entry, journal: Journal | None) -> None:
         state = self.history.state
         moved = self._plane if entry["op"] == "click" else None
         plane = moved or state.plane
         shape = plane_shape(plane, self._volume)
-        slices = journal.slices(entry, shape) if "masks" in entry else {}
+        slices = journal.slices(entry, shape) if journal is not None and "masks" in entry else {}
         operation = operation_of(entry, plane, self._volume, slices)
         self.history.push(operation.apply(state, self._volume))
 

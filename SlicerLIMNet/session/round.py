@@ -57,12 +57,13 @@ def plan_round(state: ObjectState, config: RoundConfig) -> RoundPlan:
     references = {start: state.shown(start)}
     if permanent:
         references |= prompted | _locked_references(state)
+    is_known = permanent or references[start].has_foreground  # else "not here" is all it says
     return RoundPlan(
         state.rounds + 1,
         start if _is_near(config) else _nearest_with_object(start, references),
         dict(sorted(references.items())),
         prompted,
-        _in_range(start, current.shape[0], config),
+        _in_range(start, current.shape[0], config) if is_known else range(start, start + 1),
     )
 
 

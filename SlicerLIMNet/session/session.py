@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,9 +20,10 @@ from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import Cancelled, ClickError, DeviceError, SessionError
 from SlicerLIMNet.imaging.window import Window, choose_window
 from SlicerLIMNet.session.history import History
-from SlicerLIMNet.session.journal import Journal, read_stored
+from SlicerLIMNet.session.journal import Entry, Journal, check_format, read_stored
 from SlicerLIMNet.session.operations import (
     AddClick,
+    Adopt,
     Edit,
     FinishRound,
     Lock,
@@ -32,11 +33,13 @@ from SlicerLIMNet.session.operations import (
     find_click,
     prepare_click,
 )
+from SlicerLIMNet.session.outside import adopted_slices, edited_slices
 from SlicerLIMNet.session.parts import Networks, OutOfDeviceMemory
 from SlicerLIMNet.session.planes import stack_of
 from SlicerLIMNet.session.prompts import prompt_with, prompt_without
 from SlicerLIMNet.session.recorder import Recorder
-from SlicerLIMNet.session.restore import differences, first_state, restore
+from SlicerLIMNet.session.restore import Restored, differences, first_state, restore
+from SlicerLIMNet.session.resume import RESUME, slices_of_mask
 from SlicerLIMNet.session.round import RoundRun, plan_round
 from SlicerLIMNet.session.stack import SliceStack
 from SlicerLIMNet.session.view import SessionView
@@ -62,7 +65,7 @@ class Session(SessionView):
         plane: AnyPlane | None = None,
         config: RoundConfig | None = None,
         *,
-        window: Window | None = None,
+        window: Window | tuple[float, float] | None = None,
         folder: Path | str | None = None,
     ) -> None:
         """Begin a session without any click.
@@ -76,9 +79,11 @@ class Session(SessionView):
             folder: `NAME.limnet`, where every operation is written at once; in memory if not given.
 
         Raises:
+            ConfigError: The window's first value is not below its second.
             SessionError: The folder already holds a session.
             OutputError: The folder cannot be made.
         """
+        window = Window(*window) if isinstance(window, tuple) else window
         history = History(first_state(volume, plane or default_plane(volume.geometry)))
         journal = Journal(None if folder is None else Path(folder))
         self._engine = engine
@@ -99,6 +104,47 @@ class Session(SessionView):
         """
         with read_stored(Path(path)) as journal:
             restored = restore(journal, volume)
+        return cls._restored(restored, journal, volume, engine)
+
+    @classmethod
+    def resume(
+        cls,
+        entries: Sequence[Entry],
+        mask: BoolArray,
+        volume: Volume,
+        engine: Networks,
+        folder: Path | str | None = None,
+    ) -> Session:
+        """Go on with a session of which there are the mask and the journal without masks.
+
+        Clicks, rounds, locks, provenance and scores come back; what came before the present state
+        cannot be undone to. What is not as it was is told in `notices`, see `open`.
+
+        Args:
+            entries: See `condensed_journal`.
+            mask: [z, y, x] of the volume.
+            volume: The image.
+            engine: The networks.
+            folder: `NAME.limnet`, a new one, where the session goes on.
+
+        Raises:
+            SessionError: The journal is damaged, or volume or mask have another size.
+        """
+        header, slices = (
+            check_format(entries, "the journal"),
+            slices_of_mask(np.asarray(mask, bool), volume),
+        )
+        begun = Journal()
+        begun.append(header)
+        begun.append({"op": RESUME, "lines": list(entries[1:])}, slices)
+        restored = restore(begun, volume)
+        journal = begun if folder is None else begun.moved_to(Path(folder))
+        return cls._restored(restored, journal, volume, engine)
+
+    @classmethod
+    def _restored(
+        cls, restored: Restored, journal: Journal, volume: Volume, engine: Networks
+    ) -> Session:
         session = cls(volume, engine, config=restored.config)
         session._history = restored.history
         session._window = restored.window
@@ -234,6 +280,33 @@ class Session(SessionView):
         if masks:
             self._commit(Edit({self._slice(index): mask for index, mask in masks.items()}, given))
 
+    def take_outside(self, mask: BoolArray, before: BoolArray, lock: bool = True) -> None:
+        """Go on from the mask as another program has it, where masks are shown and edited.
+
+        Slices in which the masks differ were edited by hand and become locked. The others, where
+        they are not as this session left them, could not be drawn there as they are (a border that
+        the user had set, say): they keep what is known of them.
+
+        Args:
+            mask: [z, y, x], as it is there now.
+            before: [z, y, x], as it was there after the session's last change.
+            lock: Whether edited slices become locked; else they are masks to go on from.
+
+        Raises:
+            SessionError: A mask has another shape than the volume.
+        """
+        for voxels in (mask, before):
+            if voxels.shape != self.volume.shape_zyx:
+                raise SessionError(f"the mask has shape {voxels.shape}; expected the volume's")
+        self.take_masks(edited_slices(self.state, self.volume, mask, before), given=not lock)
+        self.adopt_masks(adopted_slices(self.state, self.volume, mask))
+
+    def adopt_masks(self, masks: Mapping[int, SparseProbability]) -> None:
+        """Take masks of some slices of the plane that could not be shown as they were."""
+        self._check_idle()
+        if masks:
+            self._commit(Adopt({self._slice(index): mask for index, mask in masks.items()}))
+
     def configure(self, config: RoundConfig) -> None:
         """Choose how later rounds run; undo does not touch it.
 
@@ -244,6 +317,12 @@ class Session(SessionView):
         if config != self._config:
             self._recorder.config(config)
             self._config = config
+
+    def use_engine(self, engine: Networks) -> None:
+        """Go on with other networks, or on another device; what was done stays as it is."""
+        self._check_idle()
+        self._engine = engine
+        self._recorder.engine = engine
 
     def save(self, path: Path | str) -> None:
         """Write the session: a zip where the name ends in `.zip`, otherwise a new folder.
@@ -308,6 +387,8 @@ class Session(SessionView):
         self._history.push(state)  # cannot fail
 
     def _chosen_window(self, grid: SliceStack, click: Click) -> tuple[float, float]:
+        if self.volume.window is not None:
+            return self.volume.window
         axis = _window_axis(grid.plane)
         around = grid.index_zyx(click)
         window = choose_window(self.volume.array, self.volume.modality, around, axis)

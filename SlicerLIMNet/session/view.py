@@ -17,8 +17,11 @@ from SlicerLIMNet.errors import SessionError
 from SlicerLIMNet.fusion.fuse import next_slice_to_check
 from SlicerLIMNet.imaging.window import Window
 from SlicerLIMNet.session.history import History
+from SlicerLIMNet.session.journal import Entry
+from SlicerLIMNet.session.outside import shown_box
 from SlicerLIMNet.session.planes import fused_volume
 from SlicerLIMNet.session.recorder import Recorder
+from SlicerLIMNet.session.resume import condensed
 from SlicerLIMNet.session.stack import SliceStack
 
 BoolArray = npt.NDArray[np.bool_]
@@ -98,6 +101,11 @@ class SessionView:
         return self._history.can_redo
 
     @property
+    def position(self) -> int:
+        """How often `undo` can be called; the place of this state among all of them."""
+        return self._history.position
+
+    @property
     def results(self) -> tuple[SliceResult, ...]:
         """The fused mask of every slice of the plane, with provenance and score."""
         return tuple(self.state.current.result(index) for index in range(self.shape[0]))
@@ -111,6 +119,20 @@ class SessionView:
     def journal_text(self) -> str:
         """The lines of the journal, without the masks."""
         return self._recorder.journal.text
+
+    @property
+    def condensed_journal(self) -> list[Entry]:
+        """The way to the present state without masks, see `Session.resume`; empty at the start."""
+        return condensed(self._recorder.journal.entries, self.state)
+
+    def shown_box(self) -> tuple[tuple[int, int, int], BoolArray]:
+        """Return the fused mask with the prompt masks that wait over it, in its smallest box.
+
+        Returns:
+            First voxel (z, y, x) of the box, and the mask [z, y, x] in it; both nothing where the
+            mask is empty.
+        """
+        return shown_box(self.state, self.volume)
 
     def fused_mask(self, index: int) -> BoolArray:
         """Return the mask of a slice after the last round: (rows, columns).

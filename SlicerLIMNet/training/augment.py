@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from SlicerLIMNet.training.pool import LabelledVolume
+from SlicerLIMNet.training.pool_files import LabelledVolume
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -49,6 +49,10 @@ class PairSampler:
         self._rng = np.random.Generator(np.random.PCG64(seed))
         self._usable = [_usable_slices(rollout) for rollout in made]
 
+    def reseed(self, seed: int) -> None:
+        """Begin the stream anew at a seed."""
+        self._rng = np.random.Generator(np.random.PCG64(seed))
+
     def draw(self) -> JudgedPair:
         """Return one pair whose masks differ in quality."""
         while True:

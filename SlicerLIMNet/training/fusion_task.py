@@ -5,26 +5,29 @@ Source: LIM-Net (2024), multi-round fusion; labels, loss and shares are decided 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 from torch.nn import functional
 
-from SlicerLIMNet.imaging.crops import JudgeCropConfig
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.session.engine import Engine
+from SlicerLIMNet.session.parts import Networks
 from SlicerLIMNet.training.config import TrainConfig, task_settings
-from SlicerLIMNet.training.fusion_data import JudgedPair, PairSampler
-from SlicerLIMNet.training.pool import load_pool
+from SlicerLIMNet.training.config_pool import configured_pool
+from SlicerLIMNet.training.pair_batches import PairBatch, PairBatches
+from SlicerLIMNet.training.pictures import Picture, Tile
 from SlicerLIMNet.training.rollouts import RolloutConfig, describe, rollouts
 
 log = logging.getLogger(__name__)
+
+SHOWN = 8
+"""Pairs of a batch that are drawn for pictures."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class FusionTaskConfig:
     """Of the quality network: small, resnet18 or resnet50."""
     device: str = "cpu"
     """Where rollouts are made."""
+    weights: dict[str, str] = field(default_factory=dict)
+    """Weights files that make them, by role (prompt, memory); else those that are shipped."""
     rollouts: RolloutConfig = field(default_factory=RolloutConfig)
     """How."""
 
@@ -48,49 +53,59 @@ class FusionTask:
         values = dict(config.task)
         how = task_settings(RolloutConfig, values.pop("rollouts", {}))
         settings = task_settings(FusionTaskConfig, {**values, "rollouts": how})
-        self._batch = config.batch
-        pool = load_pool(
-            Path(config.volumes),
-            None,
-            Path(config.cache),
-            held_out=config.held_out,
-            only_held_out=bool(config.held_out),
-        )
-        folder = Path(config.cache) / "rollouts"
-        self._rollouts = rollouts(pool, folder, how, lambda: _engine(settings.device))
-        log.info("Rollouts without fusion: %s.", describe(self._rollouts))
+        pool = configured_pool(config, only_held_out=bool(config.held_out))
+        engine = _engine(settings.device, settings.weights)
+        folder = Path(config.cache) / "rollouts" / _key_of(engine)
+        made = rollouts(pool, folder, how, lambda: engine)
+        log.info("Rollouts without fusion: %s.", describe(made))
+        self.batches = PairBatches(made, config.batch)
         self.configuration: dict[str, Any] = {"kind": settings.kind}
         self.network = QualityNetwork(**self.configuration)
-        self.start(config.seed)
 
-    def start(self, seed: int) -> None:
-        """Begin the stream of pairs at a seed."""
-        self._sampler = PairSampler(self._rollouts, JudgeCropConfig(), seed)
-
-    def losses(self) -> Iterator[tuple[Tensor, dict[str, float]]]:
+    def losses(self, batch: PairBatch) -> Iterator[tuple[Tensor, dict[str, float | Tensor]]]:
         """Yield the loss of one batch."""
-        pairs = [self._sampler.draw() for _ in range(self._batch)]
-        logits = self.network.preference_logit(*_tensors(pairs)).float()
-        target = torch.tensor([pair.target for pair in pairs])
-        weight = torch.tensor([pair.weight for pair in pairs])
-        loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        difference = torch.tensor([pair.difference for pair in pairs])
-        right = ((logits > 0) == (difference > 0)).float()
+        batch = self._on_device(batch)
+        logits = self._logits(batch)
+        loss = functional.binary_cross_entropy_with_logits(logits, batch.target, reduction="none")
+        right = ((logits > 0) == (batch.difference > 0)).float()
+        total = batch.weight.sum()
         yield (
-            (loss * weight).sum() / weight.sum(),
-            {"accuracy": float((right * weight).sum() / weight.sum())},
+            (loss * batch.weight).sum() / total,
+            {"accuracy": (right * batch.weight).sum() / total},
         )
 
+    def pictures(self, batch: PairBatch) -> list[Picture]:
+        """Return both masks of pairs, with what each is worth and what the network says."""
+        preferred = self._logits(self._on_device(batch)).sigmoid().cpu()
+        pictures = []
+        for item in range(min(SHOWN, len(preferred))):
+            image = batch.image[item, 0].numpy()
+            masks = [(mask[item, 0] > 0.5).numpy() for mask in (batch.mask_a, batch.mask_b)]
+            gap, sure = float(batch.difference[item]), float(preferred[item])
+            captions = (f"A: Dice {gap:+.2f} to B", f"B; p(A better) {sure:.2f}")
+            pictures.append(
+                [
+                    Tile(image, None, mask, (), caption)
+                    for mask, caption in zip(masks, captions, strict=True)
+                ]
+            )
+        return pictures
 
-def _engine(device: str) -> Engine:
-    """The shipped prompt and propagation networks; the judge is what is being trained."""
-    return Engine("light", device=device, with_fusion=False)
+    def _logits(self, batch: PairBatch) -> Tensor:
+        masks = batch.image, batch.mask_a, batch.mask_b
+        return self.network.preference_logit(*masks).float()
+
+    def _on_device(self, batch: PairBatch) -> PairBatch:
+        device = next(self.network.parameters()).device
+        return PairBatch(*(tensor.to(device, non_blocking=True) for tensor in batch))
 
 
-def _tensors(pairs: list[JudgedPair]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return image, mask A and mask B, (B, 1, size, size) each."""
-    stacked = [
-        np.stack([np.asarray(pair.crop[k], np.float32)[None] for pair in pairs]) for k in range(3)
-    ]
-    image, mask_a, mask_b = (torch.from_numpy(array) for array in stacked)
-    return image, mask_a, mask_b
+def _engine(device: str, weights: dict[str, str]) -> Networks:
+    """Prompt and propagation networks; the judge is what is being trained."""
+    return Engine("light", device=device, weights=weights, with_fusion=False)
+
+
+def _key_of(engine: Networks) -> str:
+    """Names a folder by the weights: other networks make other rollouts."""
+    named = " ".join(f"{role} {sha}" for role, sha in sorted(engine.info.weights.items()))
+    return hashlib.sha256(named.encode()).hexdigest()[:16]

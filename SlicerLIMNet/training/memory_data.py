@@ -5,7 +5,7 @@ Like the engine, a sequence looks at one region around the reference masks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from SlicerLIMNet.networks.place import UNKNOWN_PLACE, Place
 from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen, draw_window
 from SlicerLIMNet.training.defects import defective_mask
 from SlicerLIMNet.training.made_objects import made_sequence
+from SlicerLIMNet.training.painted import paint
 from SlicerLIMNet.training.pool import Pool, Target
 
 FloatArray = npt.NDArray[np.float32]
@@ -27,6 +28,8 @@ MADE_SIZE = 160
 """Pixels of a made slice before its region is cut out."""
 END_CHANCE = 0.45
 """Of a sequence that goes past the end of its object."""
+PAINTED = 4
+"""Number of the source that `paint` makes images for."""
 LARGEST_CHANCE = 0.5
 """Of a sequence with one reference that it starts on the object's largest slice."""
 LONGEST_STEP = 4
@@ -43,6 +46,8 @@ class SequenceShares:
     pseudo: float = 0.25
     images: float = 0.1
     made: float = 0.1
+    painted: float = 0.0
+    """Real objects in made intensities."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class SequenceSampler:
         weights = np.array(
             [shares.real, shares.pseudo if pool.pseudo else 0, shares.images if pool.images else 0]
         )
-        weights = np.append(weights, shares.made)
+        weights = np.append(weights, [shares.made, shares.painted])
         self._weights = weights / weights.sum()
         self._largest_slices: dict[tuple[str, int, int], int] = {}
 
@@ -112,8 +117,12 @@ class SequenceSampler:
             elif source == 2:
                 made = self._moving_image(length)
             else:
-                draw = self._pool.draw_pseudo if source else self._pool.draw_real
+                draw = self._pool.draw_pseudo if source == 1 else self._pool.draw_real
                 made = self._from_volume(draw(self._rng), length, second_reference)
+                if source == PAINTED and made is not None:
+                    images = paint(made.images, made.truths, self._rng)
+                    shown = (made.images > 0) | made.truths  # outside the slice stays 0
+                    made = replace(made, images=images * shown)
             if made is not None and np.count_nonzero(made.truths[0]) >= LEAST_PIXELS:
                 if second_reference and self._rng.random() < 0.5:  # it may begin without object
                     made = made.reversed()

@@ -25,6 +25,7 @@ from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss
 from SlicerLIMNet.training.memory_batches import SequenceBatch, SequenceBatches
 from SlicerLIMNet.training.memory_data import SequenceShares
 from SlicerLIMNet.training.pictures import Picture, Tile
+from SlicerLIMNet.training.pool import Pool
 
 MOST_IN_MEMORY = 3
 SHOWN = 6
@@ -87,7 +88,8 @@ class MemoryTask:
 
     registry_name = "light-memory"
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, pool: Pool | None = None) -> None:
+        """Build network and data; the pool is the configuration's if none is given."""
         values = dict(config.task)
         shares = task_settings(SequenceShares, values.pop("shares", {}))
         self._settings = settings = task_settings(MemoryTaskConfig, {**values, "shares": shares})
@@ -96,7 +98,7 @@ class MemoryTask:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.configuration: dict[str, Any] = {"with_place": True} if with_place else {}
         self.batches = SequenceBatches(
-            configured_pool(config),
+            pool or configured_pool(config),
             settings.size,
             settings.shares,
             settings.slices,

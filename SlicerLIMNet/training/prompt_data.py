@@ -19,6 +19,7 @@ from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen,
 from SlicerLIMNet.training.click_sampling import draw_defect_clicks, draw_initial_clicks
 from SlicerLIMNet.training.defects import defective_mask
 from SlicerLIMNet.training.made_objects import made_slice
+from SlicerLIMNet.training.painted import paint
 from SlicerLIMNet.training.pool import Pool, Target
 
 FloatArray = npt.NDArray[np.float32]
@@ -31,6 +32,8 @@ ABSENT_CHANCE = 0.09
 """Of a sample whose object is not there and must be clicked away."""
 LEAST_SIDE = 12.0
 """Smallest side of a crop in pixels of its slice."""
+PAINTED = 5
+"""Number of the source that `paint` makes images for."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class SourceShares:
     pseudo: float = 0.12
     superpixels: float = 0.18
     made: float = 0.15
+    painted: float = 0.0
+    """Real objects in made intensities."""
 
 
 @dataclass
@@ -69,8 +74,12 @@ class PromptSampler:
             weights[[1, 3]] = 0
         if not pool.pseudo:
             weights[2] = 0
-        weights = np.append(weights, shares.made)
+        weights = np.append(weights, [shares.made, shares.painted])
         self._weights = weights / weights.sum()
+
+    def reseed(self, seed: int) -> None:
+        """Begin the stream anew at a seed."""
+        self._rng = np.random.Generator(np.random.PCG64(seed))
 
     def __iter__(self) -> Iterator[PromptSample]:
         """Yield samples without end."""
@@ -92,6 +101,8 @@ class PromptSampler:
         warp = Warp.draw(self._size, rng)
         image = warp.apply(cut(pixels, box, size))
         truth = warp.apply(cut(mask, box, size)) > 0.5
+        if source == PAINTED:
+            image = paint(image[None], truth[None], rng)[0]
         return self._finished(image, truth)
 
     def _labelled(self, source: int) -> tuple[FloatArray, BoolArray] | None:
@@ -99,8 +110,8 @@ class PromptSampler:
         rng = self._rng
         if source == 4:
             return made_slice(rng, MADE_SIZE)
-        if source in (0, 2):
-            draw = self._pool.draw_real if source == 0 else self._pool.draw_pseudo
+        if source in (0, 2, PAINTED):
+            draw = self._pool.draw_pseudo if source == 2 else self._pool.draw_real
             return _slice_of(draw(rng), rng)
         draw_image = self._pool.draw_image if source == 1 else self._pool.draw_superpixels
         picture = draw_image(rng)

@@ -21,6 +21,7 @@ from SlicerLIMNet.training.config import TrainConfig, task_settings
 from SlicerLIMNet.training.config_pool import configured_pool
 from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss, normalized_focal_loss
 from SlicerLIMNet.training.pictures import Picture, Tile
+from SlicerLIMNet.training.pool import Pool
 from SlicerLIMNet.training.prompt_batches import SLOTS, PromptBatch, PromptBatches
 from SlicerLIMNet.training.prompt_data import SourceShares
 
@@ -57,7 +58,8 @@ class PromptTask:
 
     registry_name = "light-prompt"
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, pool: Pool | None = None) -> None:
+        """Build network and data; the pool is the configuration's if none is given."""
         values = dict(config.task)
         shares = task_settings(SourceShares, values.pop("shares", {}))
         self._settings = settings = task_settings(PromptTaskConfig, {**values, "shares": shares})
@@ -66,7 +68,11 @@ class PromptTask:
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.configuration: dict[str, Any] = {"widths": widths} if widths else {}
         self.batches = PromptBatches(
-            configured_pool(config), settings.size, settings.shares, config.batch, settings.passes
+            pool or configured_pool(config),
+            settings.size,
+            settings.shares,
+            config.batch,
+            settings.passes,
         )
 
     def losses(self, batch: PromptBatch) -> Iterator[tuple[Tensor, dict[str, float | Tensor]]]:

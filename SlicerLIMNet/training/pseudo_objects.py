@@ -92,7 +92,7 @@ def kept_superpixels(pictures: Sequence[Image8], folder: Path) -> list[Labels]:
     Raises:
         OutputError: The folder cannot be written.
     """
-    path = folder / f"superpixels-{_digest(pictures)}.npz"
+    path = folder / f"superpixels-{digest_of(pictures)}.npz"
     names = [str(index) for index in range(len(pictures))]
     return _kept_in(
         path, names, lambda: [superpixels(pixels, seed) for seed, pixels in enumerate(pictures)]
@@ -107,14 +107,17 @@ def kept_supervoxels(
     Raises:
         OutputError: The folder cannot be written.
     """
-    key = _digest([voxels])
+    key = digest_of([voxels])
     seed = int(key, 16) % 2**32
     path = folder / f"supervoxels-{key}.npz"
     return _kept_in(path, ["labels"], lambda: [supervoxels(voxels, spacing_zyx_mm, seed)])[0]
 
 
-def _digest(arrays: Sequence[Image8]) -> str:
-    """Names a file by what it was made from: changed images must not meet old labels."""
+def digest_of(arrays: Sequence[Image8]) -> str:
+    """Return 16 hexadecimal digits that name regions by what they were made from.
+
+    Changed images must not meet old labels.
+    """
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(array.tobytes())

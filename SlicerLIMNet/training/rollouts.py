@@ -26,7 +26,8 @@ from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.session.parts import Networks
 from SlicerLIMNet.session.session import Session
 from SlicerLIMNet.session.stack import SliceStack
-from SlicerLIMNet.training.pool import LabelledVolume, Pool, Target
+from SlicerLIMNet.training.pool import Pool, Target
+from SlicerLIMNet.training.pool_files import LabelledVolume
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,9 @@ def test_a_command_of_the_readme_is_understood(command):
 
 def test_every_command_is_shown():
     shown = {command.split()[1] for command in COMMANDS}
-    assert shown == {"segment", "evaluate", "weights", "train", "demo", "bench"}
+    assert shown == {
+        "segment", "evaluate", "manifest", "baselines", "weights", "train", "demo", "bench",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -42,6 +42,7 @@ def mask(index: int) -> np.ndarray:
 
 def seen(index: int) -> tuple[Tensor, SliceFeatures]:
     tensor = torch.from_numpy(made_image(index, SIDE, SIDE))[None]
+    tensor = tensor.contiguous(memory_format=torch.channels_last)  # as the propagator has it
     return tensor, xmem_network().encode_key(tensor)
 
 

@@ -6,6 +6,7 @@ import pytest
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.metrics import (
     area_under_curve,
+    challenge_scores,
     clicks_to_reach,
     dice,
     dice_by_slice,
@@ -99,3 +100,13 @@ def test_clicks_to_reach_counts_from_one_and_gives_the_most_if_never():
     assert clicks_to_reach(scores, 0.85) == 2
     assert clicks_to_reach(scores, 0.95) == 20
     assert clicks_to_reach([0.1] * 6 + [0.9], 0.9, most=5) == 5
+
+
+def test_the_challenge_counts_five_clicks_and_no_surface_of_a_mask_that_hardly_overlaps():
+    dice_scores = [0.1, 0.2, 0.4, 0.8, 1.0, 0.0]
+    surface_scores = [0.9, 0.9, 0.5, 0.7, 0.9, 0.0]
+    found = challenge_scores(dice_scores, surface_scores)
+    assert found["area_dice"] == pytest.approx(0.05 + 0.2 + 0.4 + 0.8 + 0.5)
+    assert found["area_nsd"] == pytest.approx(0 + 0 + 0.5 + 0.7 + 0.45)  # 0, 0, .5, .7, .9
+    assert (found["final_dice"], found["final_nsd"]) == (1.0, 0.9)
+    assert challenge_scores([1.0] * 5, [1.0] * 5)["area_nsd"] == 4.0

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from SlicerLIMNet.evaluation.error_regions import (
 from SlicerLIMNet.evaluation.robot_user import ClickRule, RobotUser
 
 MM = (1.0, 1.0, 1.0)
+PARITY = Path(__file__).resolve().parents[2] / "parity"
 
 
 def volume(*blocks, shape=(6, 32, 32)):
@@ -236,6 +240,40 @@ class TestJitter:
     def test_a_negative_distance_is_refused(self, jitter):
         with pytest.raises(ConfigError, match="0 or more"):
             RobotUser(self.TRUTH, MM, jitter_pixels=jitter)
+
+
+PIECES = json.loads((PARITY / "ritm_pieces.json").read_text())
+PUBLISHED = np.load(PARITY / "ritm_pieces.npz")
+
+
+def test_on_a_single_slice_the_robot_clicks_the_published_sequence():
+    sequence = PIECES["robot_sequence"]
+    truth = PUBLISHED["robot_sequence_gt"][None] == 1
+    rows, columns = np.indices(truth.shape[1:])
+    robot, mask, clicks = RobotUser(truth, MM), np.zeros_like(truth), []
+    for _ in sequence["clicks"]:
+        click = robot.next_click(mask)
+        clicks.append([click.row, click.column, int(click.positive)])
+        squared = (rows - click.row) ** 2 + (columns - click.column) ** 2
+        mask[0][squared <= sequence["disc_radius_sq"]] = click.positive
+    assert clicks == sequence["clicks"]
+
+
+NOT_IN_A_VOLUME = {"ignore_region", "perfect"}  # no pixel is ignored; what is right is left alone
+CASES = [c for c in PIECES["robot"] if not c["clicked"] and c["name"] not in NOT_IN_A_VOLUME]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_on_the_worst_slice_the_robot_clicks_where_the_published_one_does(case):
+    label = PUBLISHED[f"robot_{case['name']}_gt"][None] == 1
+    mask = PUBLISHED[f"robot_{case['name']}_pred"][None] > 0
+    # a slice full of the object takes the first click, and is right from then on
+    full = np.ones_like(label)
+    robot = RobotUser(np.concatenate([full, label]), MM)
+    robot.next_click(np.zeros((2, *label.shape[1:]), bool))
+    click = robot.next_click(np.concatenate([full, mask]))
+    assert (click.slice_index, click.row, click.column) == (1, *case["click"])
+    assert click.positive == case["positive"]
 
 
 def test_the_robot_remembers_its_clicks():

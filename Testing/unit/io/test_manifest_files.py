@@ -7,6 +7,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from SlicerLIMNet.domain.geometry import Geometry
 from SlicerLIMNet.errors import ConfigError, VolumeError
+from SlicerLIMNet.io.encoded_images import write_pack
 from SlicerLIMNet.io.itk_images import to_image
 from SlicerLIMNet.io.manifest import load_case, read_manifest, read_pack, read_pack_manifest
 
@@ -185,3 +186,80 @@ def test_a_pack_holds_images_in_rgb_and_their_labels(save, tmp_path, colour):
         np.savez(tmp_path / "p.npz", **{**arrays, **change})
         with pytest.raises(ConfigError, match=r"p\.npz"):
             read_pack(entry.file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"slice_axis": 3},
+        {"slice_axis": "z"},
+        {"window": [1]},
+        {"window": "wide"},
+        {"frames": ["a.png"], "masks": []},
+        {"frames": [], "masks": []},
+        {"frames": ["a.png"], "masks": ["a.png"], "colours": {"1": [0, 0]}},
+        {"pack": "p.npz"},
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(save, pair, change):
+    with pytest.raises(ConfigError, match="lacks a name, files or targets"):
+        read_manifest(save([{**pair, **change}]))
+
+
+def test_a_window_without_width_is_refused(save, pair):
+    with pytest.raises(ConfigError, match="a low below a high"):
+        read_manifest(save([{**pair, "window": [3, 1]}]))
+
+
+def test_paths_of_frames_and_packs_never_leave_the_folder(save, pair):
+    for change in (
+        {"frames": ["../a.png"], "masks": ["a.png"]},
+        {"frames": ["a.png"], "masks": ["/a.png"]},
+        {"pack": "../p.npz", "index": 0},
+    ):
+        with pytest.raises(ConfigError, match="leaves the folder"):
+            read_manifest(save([{**pair, **change}]))
+
+
+@pytest.mark.parametrize(("axis", "order"), [(0, (0, 1, 2)), (1, (1, 0, 2)), (2, (2, 0, 1))])
+def test_the_slice_axis_comes_first_and_every_voxel_keeps_its_place(save, pair, axis, order):
+    (plain,) = read_manifest(save([pair]))
+    (entry,) = read_manifest(save([{**pair, "slice_axis": axis, "window": [-10, 20]}]))
+    before, volume = load_case(plain)[0], load_case(entry)[0]
+    np.testing.assert_array_equal(volume.array, before.array.transpose(order))
+    np.testing.assert_array_equal(load_case(entry)[1], LABELS.transpose(order))
+    assert volume.window == (-10, 20)
+    assert before.window is None
+    index = np.array([[0, 0, 0], [1, 2, 3], [2, 1, 0]])
+    np.testing.assert_allclose(
+        volume.geometry.index_zyx_to_lps(index),
+        before.geometry.index_zyx_to_lps(index[:, np.argsort(order)]),
+        atol=1e-9,
+    )
+
+
+def test_an_image_of_a_pack_is_a_volume_of_one_slice(save, tmp_path):
+    grey = np.arange(600, dtype=np.uint16).reshape(20, 30).astype(np.uint8)
+    stream = cv2.imencode(".png", grey)[1].tobytes()
+    labels = np.eye(20, 30, dtype=np.uint16)
+    write_pack(tmp_path / "p.npz", [stream, stream], [labels, labels * 300], ["x", "y"])
+    entry = {"name": "x", "pack": "p.npz", "index": 0, "targets": {"a": 1}}
+    volume, loaded = load_case(read_manifest(save([entry]))[0])
+    assert volume.shape_zyx == (1, 20, 30)
+    np.testing.assert_array_equal(volume.array[0], np.stack([grey] * 3, axis=-1))
+    np.testing.assert_array_equal(loaded[0], labels)
+    for index, text in ((1, "must be 0 to 255"), (2, "no image 2; it holds 2")):
+        with pytest.raises(ConfigError, match=text):
+            load_case(read_manifest(save([{**entry, "index": index}]))[0])
+
+
+def test_frames_and_masks_of_different_sizes_are_refused(save, tmp_path):
+    for name, shape in (("a", (4, 5)), ("b", (4, 5)), ("c", (3, 5))):
+        assert cv2.imwrite(str(tmp_path / f"{name}.png"), np.eye(*shape, dtype=np.uint8) * 2)
+    entry = {"name": "v", "targets": {"x": 2}}
+    good = {**entry, "frames": ["a.png", "b.png"], "masks": ["b.png", "a.png"]}
+    volume, labels = load_case(read_manifest(save([good]))[0])
+    assert (volume.shape_zyx, volume.modality, labels.max()) == ((2, 4, 5), "RGB", 2)
+    for frames, masks in ((["a.png", "c.png"], ["a.png", "b.png"]), (["c.png"], ["a.png"])):
+        with pytest.raises(ConfigError, match="size"):
+            load_case(read_manifest(save([{**entry, "frames": frames, "masks": masks}]))[0])

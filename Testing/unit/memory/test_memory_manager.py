@@ -142,3 +142,20 @@ def test_values_keep_the_precision_of_the_network():
     assert memory.working.value.dtype == torch.bfloat16
     assert memory.working.elements.key.dtype == torch.float32
     assert memory.read(features).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("mode", list(MemoryMode))
+def test_the_plain_way_of_reading_gives_the_same_answers_and_usage(mode):
+    torch.manual_seed(0)
+    permanent = made_permanent(1, 2) if mode is MemoryMode.PERMANENT else None
+    config = MemoryConfig(max_slices=4, min_slices=2, prototypes=6, top_k=5)
+    both = [MemoryManager(config, mode, permanent, sparse) for sparse in (True, False)]
+    for t in range(12):
+        features, value = made_slice(t)
+        for memory in both:
+            memory.add(features, value)
+        one, other = (memory.read(made_slice(100 + t)[0]) for memory in both)
+        assert torch.allclose(one, other, atol=1e-5)
+        assert torch.allclose(both[0].working.usage, both[1].working.usage, atol=1e-5)
+    assert both[0].sizes == both[1].sizes
+    assert both[0].sizes.long_term > 0

@@ -134,7 +134,7 @@ def test_a_mask_survives_the_way_to_the_network_and_back(side):
 def test_a_region_that_sticks_out_shows_zero_there_and_comes_back_inside():
     region = Region((-20, 60, 200, 280), 80)
     seen = region.cut_image(np.ones(SHAPE, np.float32))
-    assert seen.shape == (80, 80, 3)
+    assert seen.shape == (80, 80, 1)
     assert not seen[:20].any()
     assert not seen[:, 40:].any()
     assert seen[20:, :40].all()

@@ -231,7 +231,7 @@ def test_the_stack_used_longest_ago_is_forgotten_when_memory_is_short():
         assert pool.take(name) == number
         pool.trim()
     for cache in caches:
-        cache.put(0, Region((0, 16, 0, 16), 16), features)
+        cache.put(range(1), Region((0, 16, 0, 16), 16), features)
     pool.trim()
     assert pool.bytes <= 2**20
     assert pool.take("a") == 1

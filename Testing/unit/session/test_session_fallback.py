@@ -9,6 +9,7 @@ import pytest
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.errors import DeviceError
 from SlicerLIMNet.session.replay import replay
+from SlicerLIMNet.session.session import Session
 from Testing.doubles import FakeNetworks
 from Testing.session_days import CENTRE, UPPER, finish_round
 
@@ -78,3 +79,19 @@ def test_when_nothing_is_left_to_give_up_the_session_stays_as_it_was(session_on_
             work()
         assert session.state == before
     finish_round(session)
+
+
+def test_a_session_goes_on_with_another_engine_and_the_journal_tells(session_on_ball, tmp_path):
+    session = session_on_ball(folder=tmp_path / "a.limnet")
+    session.add_click(CENTRE)
+    other = FakeNetworks()
+    other.pretend(preset="paper", device="cuda")
+    session.use_engine(other)
+    finish_round(session)
+    lines = [json.loads(line) for line in session.journal_text.splitlines()]
+    (noted,) = [line["value"] for line in lines if line.get("name") == "engine"]
+    assert noted["device"] == "cuda"
+    assert other.slices_encoded > 0
+    opened = Session.open(tmp_path / "a.limnet", session.volume, other)
+    assert opened.notices == []
+    assert opened.state == session.state

@@ -269,6 +269,25 @@ def test_clicks_on_two_slices_in_one_round_are_both_kept(session_on_ball, networ
     assert np.array_equal(session.fused_mask(11), second.mask)
 
 
+def test_in_paper_mode_a_click_that_says_not_here_changes_its_slice_only(networks):
+    image, truth = tube_volume((20, 16, 16), radius=3, drift_yx=(0, 0), first_last=(2, 12))
+    image[15:18, 6:10, 6:10] = 100
+    volume = Volume(image, Geometry((20, 16, 16), (1, 1, 1)), "MR")
+    session = Session(volume, networks, Plane(0), RoundConfig(memory="paper", range="whole"))
+    session.add_click(Click(8, 8, 8))
+    finish_round(session)
+    given = truth.copy()
+    given[16, 7:9, 7:9] = True
+    session.set_mask(given, slices=[16], given=True)
+    before = session.mask_volume()
+    for row, column in ((7, 7), (8, 8)):
+        session.add_click(Click(16, row, column, positive=False))
+    assert not session.shown_mask(16).any()
+    assert finish_round(session) == [16]
+    before[16] = False
+    assert np.array_equal(session.mask_volume(), before)
+
+
 def test_an_object_that_vanishes_ends_in_an_empty_mask(session_on_ball):
     session = session_on_ball()
     session.add_click(CENTRE)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen, draw_window
-from SlicerLIMNet.training.pool import LabelledVolume
+from SlicerLIMNet.training.pool_files import LabelledVolume
 
 SIZE = 48
 

@@ -99,9 +99,9 @@ def fusion_config(folder, **task) -> TrainConfig:
 
 
 def test_a_batch_of_the_judge_gives_a_loss_with_gradient(tmp_path, monkeypatch):
-    monkeypatch.setattr(fusion_task, "_engine", lambda device: FakeNetworks())
+    monkeypatch.setattr(fusion_task, "_engine", lambda device, weights: FakeNetworks())
     task = FusionTask(fusion_config(tmp_path))
-    ((loss, figures),) = task.losses()
+    ((loss, figures),) = task.losses(task.batches.draw(0))
     loss.backward()
     assert 0 < loss.item() < 2
     assert 0 <= figures["accuracy"] <= 1

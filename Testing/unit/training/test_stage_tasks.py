@@ -55,7 +55,7 @@ def used_rows(points: Tensor) -> Tensor:
 def test_later_passes_see_the_answer_before_and_a_click_on_its_errors(folder):
     task = PromptTask(config_of(folder, batch=6, passes=[0, 0, 1]))
     task.network = Recorder()
-    figures = [figure for _, figure in task.losses()]
+    figures = [figure for _, figure in task.losses(task.batches.draw(0))]
     assert [figure["pass"] for figure in figures] == [1, 2, 3]
     (first, clicks), (second, more), (third, most) = task.network.seen
     for before, after in ((first, second), (second, third)):
@@ -71,7 +71,7 @@ def test_later_passes_see_the_answer_before_and_a_click_on_its_errors(folder):
 def test_a_batch_gives_a_loss_a_pass(folder, passes):
     task = PromptTask(config_of(folder, passes=passes))
     task.network = Recorder()
-    losses = [loss for loss, _ in task.losses()]
+    losses = [loss for loss, _ in task.losses(task.batches.draw(0))]
     assert len(losses) == len(passes)
     assert all(loss.isfinite() and loss > 0 for loss in losses)
     assert len(task.network.seen[0][0]) == 2
@@ -85,7 +85,7 @@ def test_a_perfect_answer_to_an_absent_object_counts_as_perfect(folder):
             return super().forward(image, points) * 0 - 9
 
     task.network = Nothing()
-    ((_, figures),) = task.losses()
+    ((_, figures),) = task.losses(task.batches.draw(0))
     assert 0 <= figures["dice"] < 0.3
 
 
@@ -93,8 +93,7 @@ def test_the_same_seed_gives_the_same_batches(folder):
     task = PromptTask(config_of(folder, passes=[1]))
     task.network = Recorder()
     for seed in (3, 3, 4):
-        task.start(seed)
-        list(task.losses())
+        list(task.losses(task.batches.draw(seed)))
     (one, _), (same, _), (other, _) = task.network.seen
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
@@ -109,7 +108,7 @@ def test_a_memory_batch_holds_as_many_sequences_as_fit(folder):
     counts: list[int] = []
     task = MemoryTask(config_of(folder, lengths=[4], slices=15))
     task.network = Counting()
-    ((loss, figures),) = task.losses()
+    ((loss, figures),) = task.losses(task.batches.draw(0))
     assert counts == [12]
     assert figures["length"] == 4
     assert 0 <= figures["dice"] <= 1
@@ -123,7 +122,7 @@ def test_gradients_reach_every_part_of_the_memory_network(folder, second_referen
             folder, lengths=[5], slices=10, deep_update=1.0, second_reference=second_reference
         )
     )
-    ((loss, _),) = task.losses()
+    ((loss, _),) = task.losses(task.batches.draw(0))
     loss.backward()
     for name, parameter in task.network.named_parameters():
         assert parameter.grad is not None, name
@@ -139,5 +138,5 @@ def test_a_second_reference_is_not_predicted(folder):
     for chance, expected in ((0.0, 3), (1.0, 2)):
         task = MemoryTask(config_of(folder, lengths=[4], slices=8, second_reference=chance))
         task.network = Counting()
-        list(task.losses())
+        list(task.losses(task.batches.draw(0)))
         assert task.network.decoded == expected

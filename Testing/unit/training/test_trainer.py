@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from SlicerLIMNet.errors import ConfigError, WeightsError
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.networks.weights import load_weights, save_weights
 from SlicerLIMNet.training.config import TrainConfig
+from SlicerLIMNet.training.pictures import Picture, Tile
 from SlicerLIMNet.training.trainer import Trainer, train
 from Testing.unit.training.tiny_data import write_images, write_volumes
 
@@ -27,6 +29,17 @@ class Stopped(Exception):  # noqa: N818
     """As if the machine had been switched off."""
 
 
+class Seeds:
+    """Batches that are nothing but their seeds."""
+
+    def __init__(self) -> None:
+        self.drawn: list[int] = []
+
+    def draw(self, seed: int) -> int:
+        self.drawn.append(seed)
+        return seed
+
+
 class LineTask:
     """Fits a line through a few points, the same ones in every step."""
 
@@ -38,13 +51,10 @@ class LineTask:
         self.network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 1))
         self.passes = passes
         self.left = last
-        self.seeds: list[int] = []
+        self.batches = Seeds()
         self.answers: list[Tensor] = []
 
-    def start(self, seed: int) -> None:
-        self.seeds.append(seed)
-
-    def losses(self) -> Iterator[tuple[Tensor, dict[str, float]]]:
+    def losses(self, batch: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
         points = torch.linspace(-1, 1, 24).reshape(8, 3)
         for number in range(self.passes):
             if self.left == 0:
@@ -54,9 +64,13 @@ class LineTask:
             self.answers.append(answer.detach())
             yield (answer[:, 0] - points.sum(dim=1)).square().mean(), {"pass": number}
 
+    def pictures(self, batch: int) -> list[Picture]:
+        assert not self.network.training
+        return [[Tile(np.zeros((4, 4), np.float32), caption=str(batch))]]
+
 
 def config_of(folder: Path, **settings) -> TrainConfig:
-    values = {"steps": 4, "warm_up": 2, "precision": "float32", **settings}
+    values = {"steps": 4, "warm_up": 2, "precision": "float32", "device": "cpu", **settings}
     return TrainConfig("none", run=str(folder / "run"), **values)
 
 
@@ -79,6 +93,8 @@ def stage_config(folder: Path, stage: str, **settings) -> Path:
         "steps": 2,
         "batch": 2,
         "precision": "float32",
+        "device": "cpu",
+        "picture_steps": 1,
         "task": TASKS[stage],
         **settings,
     }
@@ -141,12 +157,46 @@ def test_an_interrupted_run_ends_like_one_that_was_not(tmp_path):
     assert all(same_tensors(one[name], other[name]) for name in STATE)
 
 
-def test_data_begin_at_a_seed_of_their_own_after_every_pause(tmp_path):
-    first, second = LineTask(), LineTask()
-    Trainer(config_of(tmp_path, steps=4), first).run()
-    Trainer(config_of(tmp_path, steps=6), second).run()
-    assert len(first.seeds) == len(second.seeds) == 1
-    assert first.seeds != second.seeds
+def test_a_run_goes_on_with_the_batches_that_it_has_not_seen(tmp_path):
+    whole, first, second = LineTask(passes=2), LineTask(passes=2), LineTask(passes=2)
+    Trainer(config_of(tmp_path / "whole", steps=12), whole).run()
+    Trainer(config_of(tmp_path / "halves", steps=6), first).run()
+    Trainer(config_of(tmp_path / "halves", steps=12), second).run()
+    assert first.batches.drawn + second.batches.drawn == whole.batches.drawn
+    assert len(set(whole.batches.drawn)) == 6
+
+
+def test_a_checkpoint_is_taken_between_two_batches(tmp_path):
+    config = config_of(tmp_path, steps=99, checkpoint_minutes=1e-12)
+    with pytest.raises(Stopped):
+        Trainer(config, LineTask(passes=3, last=8)).run()
+    assert checkpoint_of(tmp_path)["step"] == 6
+    assert checkpoint_of(tmp_path)["batches"] == 2
+
+
+def test_a_checkpoint_of_before_batches_were_counted_goes_on(tmp_path):
+    Trainer(config_of(tmp_path), LineTask()).run()
+    state = checkpoint_of(tmp_path)
+    del state["batches"]
+    torch.save(state, tmp_path / "run" / "checkpoint.pt")
+    Trainer(config_of(tmp_path, steps=6), LineTask()).run()
+    assert checkpoint_of(tmp_path)["step"] == checkpoint_of(tmp_path)["batches"] == 6
+
+
+def test_the_clock_may_end_a_run(tmp_path):
+    task = LineTask()
+    Trainer(config_of(tmp_path, steps=10**6, minutes=1e-9), task).run()
+    assert checkpoint_of(tmp_path)["step"] == len(task.answers) == 1
+
+
+def test_pictures_show_the_same_batch_every_so_many_steps(tmp_path):
+    task = LineTask()
+    Trainer(config_of(tmp_path, steps=5, picture_steps=2), task).run()
+    pictures = sorted((tmp_path / "run" / "pictures").iterdir())
+    assert [path.name for path in pictures] == ["step-000002.png", "step-000004.png"]
+    shown = [seed for seed in set(task.batches.drawn) if task.batches.drawn.count(seed) == 2]
+    assert len(shown) == 1
+    assert task.network.training
 
 
 def test_a_torn_checkpoint_is_not_looked_at(tmp_path):
@@ -218,7 +268,7 @@ def test_the_average_follows_the_weights(tmp_path):
 
 def test_only_matrices_decay(tmp_path):
     class Indifferent(LineTask):
-        def losses(self) -> Iterator[tuple[Tensor, dict[str, float]]]:
+        def losses(self, batch: int) -> Iterator[tuple[Tensor, dict[str, float]]]:
             yield sum(p.sum() for p in self.network.parameters()) * 0, {}
 
     task = Indifferent()
@@ -248,6 +298,31 @@ def test_a_run_that_goes_on_adds_to_its_log(tmp_path):
     for steps in (20, 40):
         Trainer(config_of(tmp_path, steps=steps), LineTask()).run()
     assert [row["step"] for row in rows_of(tmp_path)] == ["20", "40"]
+
+
+def test_steps_that_are_made_anew_are_logged_once(tmp_path):
+    config = config_of(tmp_path, steps=100, checkpoint_minutes=1e9)
+    Trainer(config_of(tmp_path, steps=30), LineTask()).run()
+    with pytest.raises(Stopped):
+        Trainer(config, LineTask(last=55)).run()
+    assert [row["step"] for row in rows_of(tmp_path)] == ["20", "40", "60", "80"]
+    Trainer(config, LineTask()).run()
+    assert [row["step"] for row in rows_of(tmp_path)] == ["20", "40", "60", "80", "100"]
+
+
+def test_a_log_of_other_figures_keeps_its_columns(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "log.csv").write_text("step,seconds,loss\n20,1,0.5\n40,2,0.")
+    Trainer(config_of(tmp_path, steps=20), LineTask()).run()
+    (row,) = rows_of(tmp_path)
+    assert list(row) == ["step", "seconds", "loss"]
+
+
+def test_another_file_is_no_log(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "log.csv").write_text("name,size\nliver,3\n")
+    with pytest.raises(ConfigError, match="no log"):
+        Trainer(config_of(tmp_path), LineTask())
 
 
 def test_the_rate_rises_and_falls_to_a_hundredth(tmp_path):

@@ -1,0 +1,13 @@
+# What Slicer demands of an extension before it packages it.
+foreach(name HOMEPAGE CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS)
+  if("${EXTENSION_${name}}" STREQUAL "")
+    message(FATAL_ERROR "EXTENSION_${name} is not set")
+  endif()
+  list(LENGTH EXTENSION_${name} count)
+  if(NOT count EQUAL 1)
+    message(FATAL_ERROR "EXTENSION_${name} is a list of ${count}; it must be one text")
+  endif()
+endforeach()
+if(NOT EXISTS "${CMAKE_SOURCE_DIR}/LICENSE" AND NOT EXISTS "${CMAKE_SOURCE_DIR}/LICENSE.txt")
+  message(FATAL_ERROR "The extension has no license file")
+endif()

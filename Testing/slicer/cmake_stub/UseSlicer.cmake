@@ -1,0 +1,47 @@
+# The two macros of Slicer that we use.
+option(BUILD_TESTING "Register tests" ON)
+if(BUILD_TESTING)
+  enable_testing()
+endif()
+
+macro(slicerMacroBuildScriptedModule)
+  cmake_parse_arguments(SCRIPTED "WITH_GENERIC_TESTS;WITH_SUBDIR" "NAME" "SCRIPTS;RESOURCES" ${ARGN})
+  if(SCRIPTED_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "Unknown keywords: ${SCRIPTED_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT SCRIPTED_NAME)
+    message(FATAL_ERROR "NAME is mandatory")
+  endif()
+  set(subdir "")
+  if(SCRIPTED_WITH_SUBDIR) # the source folder's name becomes the package's
+    get_filename_component(subdir ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+    set(subdir "/${subdir}")
+  endif()
+  foreach(file ${SCRIPTED_SCRIPTS} ${SCRIPTED_RESOURCES})
+    if(IS_ABSOLUTE ${file} OR "${file}" MATCHES "^\\.\\.")
+      message(FATAL_ERROR "${file} would be copied to a place outside of the module's folder")
+    endif()
+    if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${file})
+      message(FATAL_ERROR "${file} does not exist")
+    endif()
+    configure_file(
+      ${file} ${CMAKE_BINARY_DIR}/${Slicer_QTSCRIPTEDMODULES_LIB_DIR}${subdir}/${file} COPYONLY
+      )
+    get_filename_component(folder ${file} DIRECTORY)
+    install(
+      FILES ${file} DESTINATION ${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}${subdir}/${folder}
+      )
+  endforeach()
+  if(BUILD_TESTING AND SCRIPTED_WITH_GENERIC_TESTS)
+    add_test(NAME nomainwindow_py_${SCRIPTED_NAME}GenericTest COMMAND Slicer)
+  endif()
+endmacro()
+
+function(slicer_add_python_unittest)
+  cmake_parse_arguments(UNITTEST "" "SCRIPT" "SLICER_ARGS" ${ARGN})
+  if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${UNITTEST_SCRIPT})
+    message(FATAL_ERROR "${UNITTEST_SCRIPT} does not exist")
+  endif()
+  get_filename_component(name ${UNITTEST_SCRIPT} NAME_WE)
+  add_test(NAME py_${name} COMMAND Slicer)
+endfunction()
