@@ -158,8 +158,8 @@ class BenchResult:
             f"{outside['later_round']:.0%} of a later one, {outside['first_click']:.0%} of a first "
             "click",
             f"a large matrix product here: {self.matrix_gflops:.0f} GFLOP/s in "
-            f"{self.facts['precision']}; the networks reach {reached['first_round']:.0%} of it in a "
-            f"first round, {reached['later_round']:.0%} in a later one",
+            f"{self.facts['precision']}; the networks reach {reached['first_round']:.0%} of it in "
+            f"a first round, {reached['later_round']:.0%} in a later one",
             f"with and without kept features ({self.feature_mib:.0f} MiB): {masks}",
         ]
         if self.peak_mib is not None:

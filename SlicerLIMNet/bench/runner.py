@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -63,17 +64,15 @@ class Bench:
             )
             session = Session(self.volume, engine, PLANE, self.rounds, window=window)
             for number, click in zip(("first", "later"), made_clicks(self.size), strict=True):
-                timer.run(f"{number}_click", lambda click=click: session.add_click(click))
+                timer.run(f"{number}_click", partial(session.add_click, click))
                 timer.run(f"{number}_round", lambda: self._round(session, timer))
         timer.run("write_back", session.mask_volume)
         return Pass(timer.seconds, timer.work, session.probability_volume())
 
     def _round(self, session: Session, timer: _Timer) -> None:
         """Run a round; what comes after its last slice is fusion."""
-        seen = 0
         spread_ended = self.clock()
-        for _ in session.run_round(self.cancel):
-            seen += 1
+        for seen, _ in enumerate(session.run_round(self.cancel), start=1):
             if seen <= self.size.slices:
                 spread_ended = self.clock()
         timer.seconds["fusion"] = self.clock() - spread_ended

@@ -7,11 +7,19 @@ Letters as in `light_memory`, whose weights are taken.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from SlicerLIMNet.networks.folding import folded
+from SlicerLIMNet.networks.joined_convs import (
+    after,
+    joined,
+    side_by_side,
+    split_inputs,
+    without_bias,
+)
 from SlicerLIMNet.networks.light_layers import GlobalContext, ResidualBlock
 from SlicerLIMNet.networks.light_memory import FINE4, FINE8, LightMemoryNetwork, SensoryUpdate
 from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
@@ -96,20 +104,20 @@ class _KeyEncoder(nn.Module):
         self.stage4 = _arranged(encoder.stage4)
         self.stage8 = _arranged(encoder.stage8)
         self.stage16 = _arranged(encoder.stage16)
-        self.at16 = _side_by_side(network.key, network.selection, network.shrinkage, encoder.pixel)
-        own8, inside8, outside8, mask8 = _split(decoder.compare8, FINE8, FINE8, FINE8, 1)
+        self.at16 = side_by_side(network.key, network.selection, network.shrinkage, encoder.pixel)
+        own8, inside8, outside8, mask8 = split_inputs(decoder.compare8, FINE8, FINE8, FINE8, 1)
         # outside * (1 - m) + inside * m + mask * m = outside + (inside - outside + mask) * m
         of_mask = mask8[:, 0, 0, 0] + 0 * own8[:, 0, 0, 0]
         none = torch.zeros_like(of_mask)
-        self.at8 = _side_by_side(
-            _after(encoder.skip8, own8, decoder.compare8.bias),
-            _after(encoder.skip8, outside8, none),
-            _after(encoder.skip8, inside8 - outside8, of_mask),
+        self.at8 = side_by_side(
+            after(encoder.skip8, own8, decoder.compare8.bias),
+            after(encoder.skip8, outside8, none),
+            after(encoder.skip8, inside8 - outside8, of_mask),
         )
-        own4, inside4, _ = _split(decoder.compare4, FINE4, FINE4, 4)
-        self.at4 = _side_by_side(
-            _after(encoder.skip4, own4, decoder.compare4.bias),
-            _after(encoder.skip4, inside4, torch.zeros_like(inside4[:, 0, 0, 0])),
+        own4, inside4, _ = split_inputs(decoder.compare4, FINE4, FINE4, 4)
+        self.at4 = side_by_side(
+            after(encoder.skip4, own4, decoder.compare4.bias),
+            after(encoder.skip4, inside4, torch.zeros_like(inside4[:, 0, 0, 0])),
         )
 
     def forward(self, image: Tensor) -> SliceFeatures:
@@ -154,17 +162,17 @@ class _Decoder(nn.Module):
     def __init__(self, network: LightMemoryNetwork) -> None:
         super().__init__()
         decoder = network.decoder
-        self.place = None if decoder.place is None else folded(decoder.place)
-        self.recalled = _joined(decoder.readout, decoder.hidden)
+        self.place = copy.deepcopy(decoder.place)
+        self.recalled = joined(decoder.readout, decoder.hidden)
         self.before16 = PackedConv.of(decoder.before16)
         self.fuse = _arranged(decoder.fuse)
         self.deep8 = PackedConv.of(decoder.deep8)
         self.mix8 = _arranged(decoder.mix8)
-        self.masks4 = _bare(_split(decoder.compare4, FINE4, FINE4, 4)[2])
+        self.masks4 = without_bias(split_inputs(decoder.compare4, FINE4, FINE4, 4)[2])
         self.deep4 = PackedConv.of(decoder.deep4)
         self.mix4 = _arranged(decoder.mix4)
         self.head = PackedConv.of(decoder.head)
-        self.seen = _joined(decoder.from16, decoder.from8, decoder.from4)
+        self.seen = joined(decoder.from16, decoder.from8, decoder.from4)
         self.sensory = _Sensory(decoder.sensory)
 
     def forward(
@@ -272,42 +280,6 @@ def _linear(convolution: nn.Module) -> nn.Linear:
     layer.weight = nn.Parameter(convolution.weight.detach().flatten(1), requires_grad=False)
     layer.bias = nn.Parameter(convolution.bias.detach(), requires_grad=False)
     return layer
-
-
-def _split(convolution: nn.Conv2d, *channels: int) -> tuple[Tensor, ...]:
-    """Return the weights (outputs, c, 1, 1) of each group of input channels."""
-    return torch.split(convolution.weight.detach(), list(channels), dim=1)
-
-
-def _after(first: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
-    """Return a 1x1 convolution that does what `first` and then `weight` and `bias` do."""
-    assert first.bias is not None
-    assert bias is not None
-    inner, outer = first.weight.detach().flatten(1), weight.flatten(1)
-    layer = nn.Conv2d(inner.shape[1], len(outer), 1)
-    layer.weight.data = (outer @ inner)[..., None, None]
-    layer.bias.data = outer @ first.bias.detach() + bias.detach()  # type: ignore[union-attr]
-    return layer
-
-
-def _side_by_side(*layers: nn.Conv2d) -> PackedConv:
-    """Return 1x1 convolutions of one input as one, their results behind each other."""
-    biases = [layer.bias for layer in layers if layer.bias is not None]
-    weight = torch.cat([layer.weight.detach() for layer in layers])
-    return PackedConv(weight, torch.cat(biases), layers[0], relu=False)
-
-
-def _joined(*layers: nn.Conv2d) -> PackedConv:
-    """Return the sum of 1x1 convolutions as one convolution of their joined inputs."""
-    weight = torch.cat([layer.weight.detach() for layer in layers], dim=1)
-    bias = sum(layer.bias for layer in layers if layer.bias is not None)
-    assert isinstance(bias, Tensor)
-    return PackedConv(weight, bias, layers[0], relu=False)
-
-
-def _bare(weight: Tensor) -> PackedConv:
-    """Return a 1x1 convolution without bias."""
-    return PackedConv(weight, None, nn.Conv2d(1, 1, 1), relu=False)
 
 
 def _parts(features: Tensor, count: int) -> list[Tensor]:

@@ -144,7 +144,7 @@ class LightMemoryNetwork(nn.Module):
     value_channels = PIXEL
     hidden_channels = 64
 
-    def __init__(self, with_place: bool = False) -> None:
+    def __init__(self, with_place: bool = True) -> None:
         """Build it; `with_place` adds the layers that know distances."""
         super().__init__()
         self.key_encoder = KeyEncoder()

@@ -29,9 +29,9 @@ class PromptWidths:
     """At half the size."""
     stages: tuple[int, int, int, int] = (64, 128, 192, 192)
     """At strides 4, 8, 16 and 32."""
-    eighth: int = 96
+    eighth: int = 80
     """Of the decoder at stride 8."""
-    half: int = 32
+    half: int = 24
     """Of the decoder at half the size."""
 
 

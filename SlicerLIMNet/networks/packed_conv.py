@@ -23,8 +23,8 @@ class PackedConv(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None, like: nn.Conv2d, relu: bool) -> None:
         """Take weights, and stride, padding and the like from a convolution."""
         super().__init__()
-        self.weight = nn.Parameter(weight.detach(), requires_grad=False)
-        bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
+        self.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+        bias = weight.new_zeros(len(weight)) if bias is None else bias.detach().clone()
         self.bias = nn.Parameter(bias, requires_grad=False)
         assert isinstance(like.padding, tuple)
         self._shape = (list(like.padding), list(like.stride), list(like.dilation), like.groups)

@@ -22,6 +22,7 @@ from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
 from SlicerLIMNet.networks.arranged import arranged
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork
 from SlicerLIMNet.networks.memory_network import XMemNetwork
+from SlicerLIMNet.networks.prompt_network import RitmNetwork
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.propagator import Propagator
@@ -49,11 +50,11 @@ from SlicerLIMNet.session.parts import (
 )
 from SlicerLIMNet.session.prompters import prompter_of
 from SlicerLIMNet.session.propagators import PropagatorPool
+from SlicerLIMNet.session.warm_up import follow_disk, made_slice
 
 SMALL, CPU = "small", "cpu"
 """What the engine falls back to when memory runs out, in this order."""
 
-_WARM_SLICES = 9  # both ways have memory slices and others, and whole blocks
 _JUDGED_AT_ONCE, _JUDGED_AT_ONCE_SMALL = 32, 4
 _XMEM_REGION = 384  # the crops that XMem was trained on
 _LIGHT_EVERY = 2  # steadier later rounds than 5 on held-out training volumes
@@ -214,27 +215,11 @@ class Engine:
         Args:
             rows_columns: Of the slices.
         """
-        rows, columns = np.ogrid[: rows_columns[0], : rows_columns[1]]
-        middle = (rows_columns[0] // 2, rows_columns[1] // 2)
-        distance = np.hypot(rows - middle[0], columns - middle[1])
-        disk = distance < min(rows_columns) / 6 + 1
-        image = disk.astype(np.float32)
-        self.prompt(image, [Click(0, *middle)], np.zeros_like(image), None)
-        references = {_WARM_SLICES // 2: disk}
-        region = choose_region([disk], rows_columns, self._regions)
-        rounds = self._new_propagator(FeatureCache(0)).propagate(
-            lambda _: image,
-            references,
-            _WARM_SLICES // 2,
-            _WARM_SLICES,
-            RangeRule.whole(),
-            MemoryMode.PERMANENT,
-            region,
-            lambda: False,
-        )
+        image, disk = made_slice(rows_columns)
+        middle = Click(0, rows_columns[0] // 2, rows_columns[1] // 2)
+        self.prompt(image, [middle], np.zeros_like(image), None)
         with memory_of(self.device):
-            for _ in rounds:
-                pass
+            follow_disk(self._new_propagator(FeatureCache(0)), image, disk, self._regions)
             if self._judge is not None:
                 self._judge.preferences([image], [disk], [~disk])
 
@@ -262,10 +247,14 @@ class Engine:
         judged_at_once = _JUDGED_AT_ONCE
         if self._fallback:
             budget_mib, judged_at_once = budget_mib / 8, _JUDGED_AT_ONCE_SMALL
-        for network in (networks.prompt, networks.memory, networks.quality):
+        for network in (networks.memory, networks.quality):
             if network is not None:
                 network.to(self.device, self.dtype)
-        self._prompter = prompter_of(networks.prompt, self.device, self.dtype)
+        # the light prompt network chooses among windows, and bfloat16 made it choose others
+        is_heavy = isinstance(networks.prompt, RitmNetwork)
+        prompt_dtype = self.dtype if is_heavy else torch.float32
+        networks.prompt.to(self.device, prompt_dtype)
+        self._prompter = prompter_of(networks.prompt, self.device, prompt_dtype)
         is_xmem = isinstance(networks.memory, XMemNetwork)
         self._regions = RegionConfig(size=_XMEM_REGION if is_xmem else _LIGHT_REGION)
         self._memory_config = MemoryConfig() if is_xmem else MemoryConfig(every=_LIGHT_EVERY)

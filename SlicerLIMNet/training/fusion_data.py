@@ -87,7 +87,7 @@ class PairSampler:
     def _accepts(self, difference: float) -> bool:
         """Small differences are common in rollouts: thin them out."""
         size = abs(difference)
-        chance = 0.35 if size < 0.02 else 0.7 if size < 0.1 else 1.0
+        chance = 0.12 if size < 0.02 else 0.35 if size < 0.1 else 1.0
         return bool(self._rng.random() < chance)
 
     def _finished(

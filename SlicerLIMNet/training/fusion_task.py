@@ -92,8 +92,10 @@ class FusionTask:
         return pictures
 
     def _logits(self, batch: PairBatch) -> Tensor:
-        masks = batch.image, batch.mask_a, batch.mask_b
-        return self.network.preference_logit(*masks).float()
+        """Return logits that A is better, as fusion decides: both orders against each other."""
+        one = self.network.preference_logit(batch.image, batch.mask_a, batch.mask_b)
+        other = self.network.preference_logit(batch.image, batch.mask_b, batch.mask_a)
+        return (one - other).float()
 
     def _on_device(self, batch: PairBatch) -> PairBatch:
         device = next(self.network.parameters()).device

@@ -52,7 +52,7 @@ class MemoryTaskConfig:
     """Chance that a slice becomes a memory slice and updates the sensory state deeply."""
     shares: SequenceShares = field(default_factory=SequenceShares)
     """Where sequences come from."""
-    with_place: bool = False
+    with_place: bool = True
     """Whether the network knows distances to references."""
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class MemoryTask:
         with_place = settings.with_place
         network = LightMemoryNetwork(with_place)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.configuration: dict[str, Any] = {"with_place": True} if with_place else {}
+        self.configuration: dict[str, Any] = {"with_place": with_place}
         self.batches = SequenceBatches(
             pool or configured_pool(config),
             settings.size,

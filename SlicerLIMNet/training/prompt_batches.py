@@ -13,6 +13,7 @@ from torch import Tensor
 from SlicerLIMNet.training.click_sampling import click_slots
 from SlicerLIMNet.training.pool import Pool
 from SlicerLIMNet.training.prompt_data import PromptSample, PromptSampler, SourceShares
+from SlicerLIMNet.training.rolled_samples import RolledSlices
 
 SLOTS = 12
 """Most clicks of each sign."""
@@ -36,9 +37,15 @@ class PromptBatches:
     """Draws crops and how often they are clicked on."""
 
     def __init__(
-        self, pool: Pool, size: int, shares: SourceShares, batch: int, passes: tuple[float, ...]
+        self,
+        pool: Pool,
+        size: int,
+        shares: SourceShares,
+        batch: int,
+        passes: tuple[float, ...],
+        rolled: RolledSlices | None = None,
     ) -> None:
-        self._sampler = PromptSampler(pool, size, shares, 0)
+        self._sampler = PromptSampler(pool, size, shares, 0, rolled)
         self._batch = batch
         self._chances = np.array(passes) / sum(passes)
 

@@ -21,6 +21,7 @@ from SlicerLIMNet.training.defects import defective_mask
 from SlicerLIMNet.training.made_objects import made_slice
 from SlicerLIMNet.training.painted import paint
 from SlicerLIMNet.training.pool import Pool, Target
+from SlicerLIMNet.training.rolled_samples import RolledSlices, softened
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -34,6 +35,8 @@ LEAST_SIDE = 12.0
 """Smallest side of a crop in pixels of its slice."""
 PAINTED = 5
 """Number of the source that `paint` makes images for."""
+ROLLED = 6
+"""Number of the source that comes with its own mask and click."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class SourceShares:
     made: float = 0.15
     painted: float = 0.0
     """Real objects in made intensities."""
+    rolled: float = 0.0
+    """Wrong slices of rollouts."""
 
 
 @dataclass
@@ -65,8 +70,16 @@ class PromptSample:
 class PromptSampler:
     """Draws samples for ever; all chance comes from one generator."""
 
-    def __init__(self, pool: Pool, size: int, shares: SourceShares, seed: int) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        size: int,
+        shares: SourceShares,
+        seed: int,
+        rolled: RolledSlices | None = None,
+    ) -> None:
         self._pool = pool
+        self._rolled = rolled
         self._size = size
         self._rng = np.random.Generator(np.random.PCG64(seed))
         weights = np.array([shares.real, shares.images, shares.pseudo, shares.superpixels])
@@ -74,7 +87,7 @@ class PromptSampler:
             weights[[1, 3]] = 0
         if not pool.pseudo:
             weights[2] = 0
-        weights = np.append(weights, [shares.made, shares.painted])
+        weights = np.append(weights, [shares.made, shares.painted, shares.rolled if rolled else 0])
         self._weights = weights / weights.sum()
 
     def reseed(self, seed: int) -> None:
@@ -92,6 +105,8 @@ class PromptSampler:
         """Return one sample; None if the draw held no usable object."""
         rng = self._rng
         source = int(rng.choice(len(self._weights), p=self._weights))
+        if source == ROLLED:
+            return self._correction()
         found = self._labelled(source)
         if found is None:
             return None
@@ -104,6 +119,18 @@ class PromptSampler:
         if source == PAINTED:
             image = paint(image[None], truth[None], rng)[0]
         return self._finished(image, truth)
+
+    def _correction(self) -> PromptSample | None:
+        """Return a slice that a round got wrong, and the click on it."""
+        assert self._rolled is not None
+        rng = self._rng
+        found = self._rolled.draw(self._size, rng)
+        if found is None:
+            return None
+        pixels, truth, before, click = found
+        image = coarsen(blur(change_intensity(pixels, rng), rng)[None], rng)[0]
+        colours = np.repeat(image[..., None], 3, axis=2)
+        return PromptSample(colours, truth, softened(before, rng), [click])
 
     def _labelled(self, source: int) -> tuple[FloatArray, BoolArray] | None:
         """Return a slice in 0..1 and one object on it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,9 +22,10 @@ from SlicerLIMNet.training.config import TrainConfig, task_settings
 from SlicerLIMNet.training.config_pool import configured_pool
 from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss, normalized_focal_loss
 from SlicerLIMNet.training.pictures import Picture, Tile
-from SlicerLIMNet.training.pool import Pool
+from SlicerLIMNet.training.pool import Pool, name_filter
 from SlicerLIMNet.training.prompt_batches import SLOTS, PromptBatch, PromptBatches
 from SlicerLIMNet.training.prompt_data import SourceShares
+from SlicerLIMNet.training.rolled_samples import RolledSlices
 
 SHOWN = 8
 """Crops of a batch that are drawn for pictures."""
@@ -45,6 +47,8 @@ class PromptTaskConfig:
     """Where samples come from."""
     widths: dict[str, Any] = field(default_factory=dict)
     """Channels of the network that differ from its defaults, see `PromptWidths`."""
+    rollouts: str = ""
+    """Folder of rollouts, for the share `rolled`."""
 
     def __post_init__(self) -> None:
         if self.size < 32 or self.size % 32:
@@ -73,6 +77,7 @@ class PromptTask:
             settings.shares,
             config.batch,
             settings.passes,
+            _rolled(settings.rollouts, config) if settings.rollouts else None,
         )
 
     def losses(self, batch: PromptBatch) -> Iterator[tuple[Tensor, dict[str, float | Tensor]]]:
@@ -121,6 +126,11 @@ class PromptTask:
             for tensor in (batch.images, batch.truth, batch.points)
         )
         return image, truth, points
+
+
+def _rolled(folder: str, config: TrainConfig) -> RolledSlices:
+    """Return the rollouts of a folder, without those of volumes held or left out."""
+    return RolledSlices(Path(folder), name_filter(config.held_out, config.leave_out))
 
 
 def _mean_dice(probability: Tensor, truth: Tensor) -> Tensor:

@@ -12,11 +12,14 @@ from torch import Tensor
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
 from SlicerLIMNet.memory.store import MemoryElements, MemoryStore
 from SlicerLIMNet.memory.tracker import SequenceTracker, SlicePrompt, aggregated_prompt
+from SlicerLIMNet.networks.arranged import arranged
 from SlicerLIMNet.networks.memory_interface import SliceFeatures
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.propagator import Propagator
 from SlicerLIMNet.propagation.region import Region, RegionConfig
+from SlicerLIMNet.propagation.savings import EXACT, PLAIN
 from SlicerLIMNet.propagation.schedule import Direction, RangeRule
+from SlicerLIMNet.propagation.way import PropagatedSlice
 from Testing.parity.recipe_xmem import made_image, made_mask, xmem_network
 
 SIDE = 64
@@ -76,6 +79,13 @@ def sequence(mode: MemoryMode, order: range) -> dict[int, np.ndarray]:
     return found
 
 
+def propagated(propagator: Propagator, mode: MemoryMode) -> list[PropagatedSlice]:
+    references = {START: mask(START), OTHER: mask(OTHER)}
+    whole = RangeRule.whole()
+    ways = propagator.propagate(image, references, START, SLICES, whole, mode, WHOLE, lambda: False)
+    return list(ways)
+
+
 @pytest.mark.parametrize("mode", list(MemoryMode))
 def test_both_directions_are_the_sequences_run_by_themselves(mode):
     propagator = Propagator(
@@ -88,21 +98,30 @@ def test_both_directions_are_the_sequences_run_by_themselves(mode):
     )
     forward = sequence(mode, range(START, SLICES))
     backward = sequence(mode, range(START, -1, -1))
-    found = list(
-        propagator.propagate(
-            image,
-            {START: mask(START), OTHER: mask(OTHER)},
-            START,
-            SLICES,
-            RangeRule.whole(),
-            mode,
-            WHOLE,
-            lambda: False,
-        )
-    )
+    found = propagated(propagator, mode)
     assert sorted(reached.index for reached in found) == [0, 1, 2, 4, 5, 6]
     for reached in found:
         alone = forward if reached.direction is Direction.FORWARD else backward
         if mode is MemoryMode.PERMANENT and reached.index == OTHER:
             continue  # its prompt mask, in pixels of the slice
         assert np.array_equal(reached.probability, alone[reached.index])
+
+
+@pytest.mark.parametrize("mode", list(MemoryMode))
+def test_the_fast_way_agrees_with_the_plain_one(mode):
+    found = []
+    for network, savings in ((xmem_network(), PLAIN), (arranged(xmem_network()), EXACT)):
+        propagator = Propagator(
+            network,
+            CONFIG,
+            RegionConfig(size=SIDE),
+            FeatureCache(1000.0),
+            torch.device("cpu"),
+            torch.float32,
+            savings,
+        )
+        found.append({reached.index: reached for reached in propagated(propagator, mode)})
+    plain, fast = found
+    assert plain.keys() == fast.keys()
+    for index, one in plain.items():
+        assert np.abs(one.probability - fast[index].probability).max(initial=0) < 1e-4

@@ -95,13 +95,13 @@ class SliceView:
             self.logic.SnapSliceOffsetToIJK()
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Change the size in pixels; the slice stays in the middle and as large as it fits."""
+        """Change the size in pixels; the same slice, as large as it fits."""
         centre = self.to_ras([edge / 2 for edge in self.window.GetSize()])
         self.window.SetSize(*size)
         self.interactor.UpdateSize(*size)
         self.logic.ResizeSliceNode(*size)
         self.logic.FitSliceToAll()
-        self.jump_to(centre)
+        self.scroll_to(centre)
 
     def scroll_to(self, ras: Sequence[float]) -> None:
         """Bring the slice through a point of the world into the view, which else stays."""

@@ -2,12 +2,14 @@ import itertools
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from SlicerLIMNet.bench.cases import PLANE, BenchSize, made_clicks, made_volume
 from SlicerLIMNet.bench.engines import BenchEngines, has_files, random_networks
-from SlicerLIMNet.bench.runner import BenchResult, run_bench
+from SlicerLIMNet.bench.result import STEPS, BenchResult
+from SlicerLIMNet.bench.runner import run_bench
 from SlicerLIMNet.cli.main import main
 from SlicerLIMNet.domain.config import preset_by_name
 from SlicerLIMNet.domain.progress import CancelToken
@@ -30,18 +32,47 @@ def result(engines) -> BenchResult:
 
 
 def test_every_step_is_measured(result):
-    assert result.seconds == {
-        "first_click": [1.0],
-        "later_click": [1.0],
-        "first_round": [1.0],
-        "later_round": [1.0],
-        "later_round_without_cache": [1.0],
-    }
-    assert result.ratios == {
-        "later_to_first_round": 1.0,
-        "later_round_with_to_without_cache": 1.0,
-    }
-    assert result.slices == (5, 5)
+    steps = set(STEPS) - {step for step in STEPS if step.startswith("naive")}
+    assert set(result.seconds) == steps
+    assert all(seconds > 0 for values in result.seconds.values() for seconds in values)
+    assert result.ratios == {}
+    assert result.dice_to_naive is None
+    assert result.peak_mib is None or result.peak_mib > 10
+
+
+def test_only_slices_that_the_network_saw_count(result):
+    assert [result.work[step][-1].slices for step in ("first_round", "later_round")] == [4, 3]
+    rates = result.slices_per_second
+    assert rates["first_round"] == 4 / result.medians["first_round"]
+
+
+def test_the_work_of_the_networks_is_told_from_the_rest(result):
+    assert 0 < result.share_outside["first_round"] < 1
+    assert result.gflop["first_round"] > result.gflop["later_round"] > 0
+    assert result.share_of_machine["first_round"] > 0
+
+
+def test_the_plain_path_does_the_same_work(engines):
+    ticks = itertools.count()
+    found = run_bench(engines, SIZE, 1, clock=lambda: float(next(ticks)), naive=True)
+    assert set(found.seconds) == set(STEPS)
+    assert set(found.ratios) == {
+        "first", "later", "first_with_region_in_both", "later_with_region_in_both",
+    }  # fmt: skip
+    for step in ("first_round", "later_round"):
+        slices = {
+            found.work[f"{way}{step}"][-1].slices for way in ("", "naive_", "naive_in_region_")
+        }
+        assert len(slices) == 1
+    assert found.dice_to_naive == 1
+    assert "times faster than the plain path" in "\n".join(found.lines())
+
+
+def test_the_plain_path_sees_whole_slices_in_their_own_resolution(engines):
+    masks = [np.zeros((40, 33), bool)]
+    assert engines.make_naive(in_region=False).choose_region(masks, None) == (-4, 44, -7, 41, 48)
+    region = engines.make_naive(in_region=True).choose_region(masks, None)
+    assert region == engines.make().choose_region(masks, None)
 
 
 def test_kept_features_change_no_mask(result):
@@ -52,7 +83,8 @@ def test_kept_features_change_no_mask(result):
 def test_json_says_what_the_figures_depend_on(result):
     content = json.loads(json.dumps(result.to_json()))
     assert content["volume"] == {"slices": 5, "pixels": 32}
-    assert content["seconds"]["first_round"] == {"median": 1.0, "least": 1.0, "most": 1.0}
+    median = result.medians["first_round"]
+    assert content["seconds"]["first_round"] == {"median": median, "least": median, "most": median}
     assert (content["device"], content["precision"]) == ("cpu", "float32")
     assert content["threads"] == torch.get_num_threads()
     assert content["versions"]["torch"].startswith(torch.__version__.split("+")[0])
@@ -100,11 +132,14 @@ def test_no_repeats_measure_nothing(engines):
 
 
 def test_the_command_prints_json(capsys):
-    words = ["bench", "--slices", "5", "--size", "32", "--repeats", "1", "--random-weights"]
+    words = ["bench", "--slices", "5", "6", "--size", "32", "--repeats", "1", "--random-weights"]
     assert main([*words, "--precision", "float32", "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["repeats"] == 1
-    assert content["same_masks_with_and_without_cache"] is True
+    assert content["ratios"] == {"light": {}}
+    assert [run["volume"]["slices"] for run in content["runs"]] == [5, 6]
+    for run in content["runs"]:
+        assert run["repeats"] == 1
+        assert run["same_masks_with_and_without_cache"] is True
 
 
 def test_a_bench_without_room_is_a_sentence(capsys):

@@ -37,12 +37,12 @@ def test_parameters_stay_within_the_budget(network):
     assert sum(parameter.numel() for parameter in network.parameters()) <= 4_000_000
 
 
-def test_work_on_a_window_stays_close_to_a_gigaflop(network):
-    """1.0399 GFLOP, multiply and add = 2: four hundredths over the design figure."""
+def test_work_on_a_window_stays_below_a_gigaflop(network):
+    """0.9865 GFLOP, multiply and add = 2."""
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
         network(made_input(1, 128, 128), CLICKS)
-    assert counter.get_total_flops() <= 1.05e9
+    assert counter.get_total_flops() <= 1.0e9
 
 
 def test_checkpoints_find_their_parts(network):

@@ -10,6 +10,7 @@ import torch
 
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import Preset, RoundConfig, preset_by_name
+from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import ConfigError, DeviceError, WeightsError
 from SlicerLIMNet.imaging.error_clicks import PixelClick
 from SlicerLIMNet.networks.light_memory import LightMemoryNetwork
@@ -22,7 +23,7 @@ from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.region import Region
 from SlicerLIMNet.session.devices import choose_device, choose_precision, memory_of
 from SlicerLIMNet.session.engine import Engine
-from SlicerLIMNet.session.engine_networks import load_networks
+from SlicerLIMNet.session.engine_networks import EngineNetworks, load_networks
 from SlicerLIMNet.session.parts import OutOfDeviceMemory
 from SlicerLIMNet.session.prompters import prompter_of
 from SlicerLIMNet.session.propagators import PropagatorPool
@@ -30,6 +31,7 @@ from SlicerLIMNet.session.replay import replay
 from SlicerLIMNet.session.session import Session
 from Testing.session_days import CENTRE, UPPER, busy_day, finish_round
 from Testing.tiny_engine import Hungry, tiny_engine, tiny_networks
+from Testing.unit.networks.made_networks import lively
 
 
 @pytest.fixture
@@ -148,11 +150,11 @@ def test_cached_features_make_the_same_masks(ball):
 def test_sessions_on_one_volume_share_features(ball):
     networks = tiny_networks()
     engine = tiny_engine(networks=networks)
-    for expected in (15, 15):
+    for _ in range(2):
         session = Session(ball, engine, config=RoundConfig(range="whole"))
         session.add_click(CENTRE)
         finish_round(session)
-        assert networks.memory.keys_made == expected + 1
+        assert networks.memory.keys_made == 16 + 1  # every slice, and the reference by itself
     assert engine.feature_bytes > 0
 
 
@@ -236,3 +238,67 @@ def test_the_stack_used_longest_ago_is_forgotten_when_memory_is_short():
     assert pool.bytes <= 2**20
     assert pool.take("a") == 1
     assert pool.take("b") == 3
+
+
+def light_networks() -> EngineNetworks:
+    """Return light networks with random weights."""
+    torch.manual_seed(0)
+    built = (LightPromptNetwork(), LightMemoryNetwork(with_place=True), QualityNetwork())
+    prompt, memory, quality = (lively(network) for network in built)
+    memory.decoder.head.weight.mul_(20)  # firm probabilities
+    return EngineNetworks(prompt, memory, quality)
+
+
+def light_engine(plain: bool = False) -> Engine:
+    networks = light_networks()
+    return Engine("light", "cpu", precision="float32", networks=networks, plain=plain)
+
+
+def masks_of(engine: Engine, volume: Volume) -> np.ndarray:
+    """Return the probabilities after rounds from an object that is drawn by hand."""
+    session = Session(volume, engine, config=RoundConfig(range="whole", fusion_margin=0.01))
+    rows, columns = np.ogrid[: volume.shape_zyx[1], : volume.shape_zyx[2]]
+    disk = np.hypot(rows - 8, columns - 8) < 4
+    for index in (7, 4):
+        session.set_mask(disk, [index])
+        session.add_click(Click(index + 1, 8, 8))
+        finish_round(session)
+    return session.probability_volume()
+
+
+def test_the_fast_way_of_a_session_gives_the_masks_of_the_plain_one(ball):
+    fast, plain = (masks_of(light_engine(plain), ball) for plain in (False, True))
+    assert np.abs(fast.astype(int) - plain.astype(int)).max() <= 1
+    assert len(np.unique(plain)) > 10
+
+
+def test_networks_given_stay_as_they_are(ball):
+    networks = light_networks()
+    before = {name: tensor.clone() for name, tensor in networks.memory.state_dict().items()}
+    engine = Engine("light", "cpu", precision="bfloat16", networks=networks)
+    assert engine.networks.memory is not networks.memory
+    after = networks.memory.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize("rows_columns", [(64, 64), (40, 70)])
+def test_warming_up_uses_every_network_and_keeps_nothing(rows_columns):
+    networks = tiny_networks()
+    engine = tiny_engine(networks=networks)
+    engine.warm_up(rows_columns)
+    assert networks.memory.keys_made > 0
+    assert networks.memory.values_made > 0
+    assert engine.feature_bytes == 0
+
+
+def test_a_warm_engine_gives_the_same_masks(ball):
+    cold, warm = light_engine(), light_engine()
+    warm.warm_up((16, 16))
+    assert np.array_equal(masks_of(cold, ball), masks_of(warm, ball))
+
+
+def test_the_light_prompt_network_keeps_its_precision():
+    engine = Engine("light", "cpu", precision="bfloat16", networks=light_networks())
+    assert next(engine.networks.prompt.parameters()).dtype is torch.float32
+    assert next(engine.networks.memory.parameters()).dtype is torch.bfloat16
