@@ -73,7 +73,11 @@ class FakeNetworks:
         self.most_fallbacks = 2
         self.default_config = RoundConfig()
         self._info = EngineInfo("0", "fake", {"prompt": "aa", "memory": "bb"}, "cpu", "float32", 1)
+        self.warmed_up_for: list[tuple[int, int]] = []
         self._cache: set[object] = set()
+
+    def warm_up(self, rows_columns: tuple[int, int]) -> None:
+        self.warmed_up_for.append(rows_columns)
 
     @property
     def info(self) -> EngineInfo:

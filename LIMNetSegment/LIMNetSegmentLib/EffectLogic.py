@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from .ResultWriter import ResultWriter
 from .ScenePort import ScenePort
 from .SegmentBook import SegmentBook
 from .SegmentRecord import SegmentRecord
-from .SessionDesk import BASE
+from .SessionDesk import BASE, Ground
 from .SessionFacts import NO_FACTS, SessionFacts, SessionReply
 from .SessionJobs import (
     AddClick,
@@ -88,6 +88,7 @@ class EffectLogic:
         self._options, self._deviceText = EffectOptions(), ""
         self._isActive = self._isCleanedUp = self._isEngineWanted = False
         self._isShowingChange = self._wasBusy = False
+        self._readyFor: Hashable = None  # key of the image that the engine was made ready for
         self._shownSlice: int | None = None
         self._shownOf: SessionFacts | None = None
         self._depth = 0
@@ -167,6 +168,8 @@ class EffectLogic:
         """Volume, segmentation, segment or geometry may be others than before; cheap if not."""
         if self._isActive:
             self._refresh()
+            if self._isEngineWanted and self._imageKey not in (None, self._readyFor):
+                self.startEngine()
 
     def viewChanged(self) -> None:
         """A slice view was moved; cheap, since views move often."""
@@ -180,11 +183,11 @@ class EffectLogic:
 
     @_action
     def startEngine(self) -> None:
-        """Load the networks now, so that the first click need not wait."""
+        """Load the networks now, and look at the image, so that the first click need not wait."""
         if not self._isCleanedUp:
             self._isEngineWanted = True
-            options = self._options
-            self._enqueue(Action(None, lambda _: StartEngine(options), "start of the engine"))
+            self._readyFor = self._imageKey
+            self._enqueue(Action(None, self._startJob, "start of the engine"))
 
     @_action
     def setOptions(self, options: EffectOptions) -> None:
@@ -216,7 +219,7 @@ class EffectLogic:
             self._status.say("Click inside the volume.")
             return
         self.keepPartial()
-        self._isEngineWanted = True
+        self._isEngineWanted, self._readyFor = True, record.target.volumeKey
         isBusy = self._line.isBusy
         self._status.say("The click waits for what is under way." if isBusy else "")
         make = functools.partial(AddClick, plane=place.plane, click=place.click)
@@ -387,6 +390,17 @@ class EffectLogic:
     @property
     def _facts(self) -> SessionFacts:
         return NO_FACTS if self._book.selected is None else self._book.selected.facts
+
+    @property
+    def _imageKey(self) -> Hashable:
+        return None if self._book.selected is None else self._book.selected.target.volumeKey
+
+    def _startJob(self, _: Ground | None) -> StartEngine:
+        record = self._book.selected
+        if record is None or not self._scene.hasImage(record.target):
+            return StartEngine(self._options)
+        target = record.target
+        return StartEngine(self._options, target.volumeKey, self._book.volumeMaker(target))
 
     def _selected(self) -> SegmentRecord | None:
         """Return the session of what is selected; without any, say what is missing."""

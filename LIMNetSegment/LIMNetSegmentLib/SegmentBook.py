@@ -76,7 +76,7 @@ class SegmentBook:
         return Ground(
             key=record.key,
             volumeKey=target.volumeKey,
-            makeVolume=self._volumeMaker(target),
+            makeVolume=self.volumeMaker(target),
             segmentName=self._scene.segmentName(target),
             owner=f"{target.segmentationId}/{target.segmentId}",
             mask=mask,
@@ -85,6 +85,14 @@ class SegmentBook:
             options=options,
             window=self._window(target, options),
         )
+
+    def volumeMaker(self, target: Target) -> Callable[[], Any]:
+        """Return what makes the volume; its voxels are copied once, not for every click."""
+        if target.volumeKey not in self._volumeMakers:
+            newest = list(self._volumeMakers.items())[-1:]  # of many frames, not all are kept
+            self._volumeMakers = dict(newest)
+            self._volumeMakers[target.volumeKey] = self._scene.volumeMaker(target)
+        return self._volumeMakers[target.volumeKey]
 
     def _recordOf(self, target: Target) -> SegmentRecord:
         if target not in self._records:
@@ -116,14 +124,6 @@ class SegmentBook:
         record.wasSearched = True
         if record.state == BASE and hasCrashedRuns(self._journalRoot):
             self._line.add(Action(record, FindLeftBehind, "search"))
-
-    def _volumeMaker(self, target: Target) -> Callable[[], Any]:
-        """Return what makes the volume; its voxels are copied once, not for every click."""
-        if target.volumeKey not in self._volumeMakers:
-            newest = list(self._volumeMakers.items())[-1:]  # of many frames, not all are kept
-            self._volumeMakers = dict(newest)
-            self._volumeMakers[target.volumeKey] = self._scene.volumeMaker(target)
-        return self._volumeMakers[target.volumeKey]
 
     def _window(self, target: Target, options: EffectOptions) -> tuple[float, float] | None:
         if options.window == VIEW:

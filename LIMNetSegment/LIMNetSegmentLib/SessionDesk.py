@@ -7,6 +7,7 @@ which place in the session's history each name means.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,6 +132,8 @@ class SessionDesk:
         self._engineName = ("", "")
         self._open: dict[str, OpenSession] = {}
         self._volumes: WeakValueDictionary[Hashable, Volume] = WeakValueDictionary()
+        self._newest: Volume | None = None  # kept for the session that will begin on it
+        self._warmedUpFor: set[tuple[int, ...]] = set()
 
     def engine(self, options: EffectOptions) -> Any:
         """Return the engine that the options ask for; all sessions go on with it.
@@ -143,9 +146,39 @@ class SessionDesk:
         if self._engine is None or name != self._engineName:
             self._engine = self._makeEngine(*name)
             self._engineName = name
+            self._warmedUpFor.clear()
             for opened in self._open.values():
                 opened.session.use_engine(self._engine)
         return self._engine
+
+    def makeReady(
+        self, options: EffectOptions, volumeKey: Hashable, makeVolume: Callable[[], Volume]
+    ) -> None:
+        """Do what the first click on a volume would have to do, and which needs no click.
+
+        What is wrong with the volume is for the click to say.
+
+        Args:
+            options: Of the user.
+            volumeKey: See `Ground`.
+            makeVolume: See `Ground`.
+
+        Raises:
+            LIMNetError: The engine cannot be made.
+            ImportError: What it needs is not installed.
+        """
+        engine = self.engine(options)
+        from SlicerLIMNet.errors import LIMNetError
+        from SlicerLIMNet.session.automatic_window import automatic_window
+
+        with suppress(LIMNetError):
+            volume = self._newest = self._volumeOf(volumeKey, makeVolume)
+            _ = volume.sha256  # a session asks for it, and it is kept
+            automatic_window(volume)
+            rowsColumns = volume.shape_zyx[1:]
+            if rowsColumns not in self._warmedUpFor:
+                engine.warm_up(rowsColumns)
+                self._warmedUpFor.add(rowsColumns)
 
     def deviceText(self) -> str:
         """Return what the engine runs on, for a user; empty before there is one."""
@@ -163,10 +196,13 @@ class SessionDesk:
         Raises:
             LIMNetError: It cannot be segmented.
         """
-        volume = self._volumes.get(ground.volumeKey)
+        return self._volumeOf(ground.volumeKey, ground.makeVolume)
+
+    def _volumeOf(self, key: Hashable, make: Callable[[], Volume]) -> Volume:
+        volume = self._volumes.get(key)
         if volume is None:
-            volume = ground.makeVolume()
-            self._volumes[ground.volumeKey] = volume
+            volume = make()
+            self._volumes[key] = volume
         return volume
 
     def prepare(self, ground: Ground, takeEdits: bool = True) -> OpenSession:
@@ -216,7 +252,7 @@ class SessionDesk:
     def close(self) -> None:
         """Close everything in order."""
         self._open.clear()
-        self._engine = None
+        self._engine = self._newest = None
         if self.folders is not None:
             self.folders.close()
 
@@ -330,6 +366,7 @@ def _isOfVolume(tag: StoredSession, volume: Volume) -> bool:
 
 
 def _makeEngine(preset: str, device: str) -> Any:
+    import SlicerLIMNet.session.session  # noqa: F401  # a third of a second at the first click
     from SlicerLIMNet.session.engine import Engine
 
     return Engine(preset, device)

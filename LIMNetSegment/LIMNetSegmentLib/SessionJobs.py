@@ -7,7 +7,7 @@ undo and edits outside need no job of their own to be right.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,9 +33,15 @@ class StartEngine:
     """Load the networks, so that the first click need not wait; returns the device's text."""
 
     options: EffectOptions
+    volumeKey: Hashable = None
+    """Of the image that will be clicked on, see `Ground`."""
+    makeVolume: Callable[[], Any] | None = None
+    """Makes its volume; None where there is no image yet."""
 
     def run(self, desk: SessionDesk, _tell: Tell) -> str:
         desk.engine(self.options)
+        if self.makeVolume is not None:
+            desk.makeReady(self.options, self.volumeKey, self.makeVolume)
         return desk.deviceText()
 
 

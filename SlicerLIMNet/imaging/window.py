@@ -66,9 +66,10 @@ def choose_window(
     """
     if voxels.ndim == 4:
         return _colour_window(voxels)
-    minimum = voxels.min()
-    if not _is_ct(modality, float(minimum)):
-        return _percentile_window(voxels, float(minimum))
+    if not (modality and _is_ct(modality, 0.0)):  # a look at every voxel only where it is needed
+        minimum = float(voxels.min())
+        if not _is_ct(modality, minimum):
+            return _percentile_window(voxels, minimum)
     if around_zyx is None:
         return SOFT_TISSUE_WINDOW
     return _ct_window(float(np.median(_neighbourhood(voxels, around_zyx, axis))))
@@ -80,6 +81,17 @@ def apply_window(values: Voxels, window: Window) -> npt.NDArray[np.float32]:
         window.high - window.low
     )
     return np.clip(scaled, 0, 1, out=scaled)
+
+
+def follows_click(voxels: Voxels, modality: str | None, minimum: float) -> bool:
+    """Whether the window depends on where the first click is: on a CT, see `choose_window`.
+
+    Args:
+        voxels: [z, y, x], or [z, y, x, 3] for RGB.
+        modality: As DICOM names it; None where nobody said.
+        minimum: Of the voxels.
+    """
+    return voxels.ndim == 3 and _is_ct(modality, minimum)
 
 
 def _is_ct(modality: str | None, minimum: float) -> bool:
@@ -126,14 +138,35 @@ def percentiles_above(
         minimum: Voxels must lie above it to count.
         percentiles: 0..100.
     """
-    coarse = np.zeros(1 << 16, np.int64)
-    for plane in voxels:
-        coarse += np.bincount(_keys(plane, minimum) >> 16, minlength=1 << 16)
-    last = int(coarse.sum()) - 1
+    is_short = voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2
+    counts = _counts_of_values(voxels, minimum) if is_short else _counts_of_keys(voxels, minimum)
+    last = int(counts.sum()) - 1
     places = [percent / 100 * last for percent in percentiles]
     ranks = sorted({int(np.floor(p)) for p in places} | {int(np.ceil(p)) for p in places})
-    values = _values_of_rank(voxels, minimum, coarse, ranks)
+    if is_short:
+        lowest = int(np.iinfo(voxels.dtype).min)
+        values = [float(v) + lowest for v in np.searchsorted(np.cumsum(counts), ranks, "right")]
+    else:
+        values = _values_of_rank(voxels, minimum, counts, ranks)
     return tuple(float(np.interp(place, ranks, values)) for place in places)
+
+
+def _counts_of_values(voxels: Voxels, minimum: float) -> npt.NDArray[np.int64]:
+    """Return how often each integer of 16 bits occurs above the minimum, from the lowest on."""
+    lowest = int(np.iinfo(voxels.dtype).min)
+    counts = np.zeros(1 << 16, np.int64)
+    for plane in voxels:  # one look is enough here, and five times faster than the search below
+        counts += np.bincount(plane.ravel().astype(np.intp) - lowest, minlength=1 << 16)
+    counts[: max(0, int(np.floor(minimum)) - lowest + 1)] = 0
+    return counts
+
+
+def _counts_of_keys(voxels: Voxels, minimum: float) -> npt.NDArray[np.int64]:
+    """Return how often each upper half of a key occurs above the minimum."""
+    counts = np.zeros(1 << 16, np.int64)
+    for plane in voxels:
+        counts += np.bincount(_keys(plane, minimum) >> 16, minlength=1 << 16)
+    return counts
 
 
 def _values_of_rank(

@@ -18,7 +18,8 @@ from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.domain.rounds import SliceResult, SliceUpdate
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import Cancelled, ClickError, DeviceError, SessionError
-from SlicerLIMNet.imaging.window import Window, choose_window
+from SlicerLIMNet.imaging.window import Window
+from SlicerLIMNet.session.automatic_window import automatic_window
 from SlicerLIMNet.session.history import History
 from SlicerLIMNet.session.journal import Entry, Journal, check_format, read_stored
 from SlicerLIMNet.session.operations import (
@@ -387,12 +388,8 @@ class Session(SessionView):
         self._history.push(state)  # cannot fail
 
     def _chosen_window(self, grid: SliceStack, click: Click) -> tuple[float, float]:
-        if self.volume.window is not None:
-            return self.volume.window
-        axis = _window_axis(grid.plane)
         around = grid.index_zyx(click)
-        window = choose_window(self.volume.array, self.volume.modality, around, axis)
-        return (window.low, window.high)
+        return automatic_window(self.volume, around, _window_axis(grid.plane))
 
     def _check_idle(self) -> None:
         if self._is_running:

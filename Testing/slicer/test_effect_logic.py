@@ -464,6 +464,43 @@ def test_the_device_is_told_when_the_engine_has_started(logic):
     assert logic.state.deviceText == "CPU, slower"
 
 
+def test_the_image_is_made_ready_with_the_engine_and_read_once(scene, networks):
+    logic = make_logic(scene, networks)
+    logic.startEngine()
+    finish(logic)
+    assert networks.warmed_up_for == [IMAGE.shape[1:]]
+    assert scene.volumes_made == 1
+    assert networks.prompts_asked == 0
+    click(logic)
+    logic.refresh()
+    finish(logic)
+    assert (scene.volumes_made, len(networks.warmed_up_for)) == (1, 1)
+    logic.cleanup()
+
+
+def test_another_image_is_made_ready_when_it_is_selected(scene, networks):
+    logic = make_logic(scene, networks)
+    logic.startEngine()
+    finish(logic)
+    scene.frame = 1
+    logic.refresh()
+    finish(logic)
+    assert scene.volumes_made == 2
+    logic.cleanup()
+
+
+def test_an_image_that_cannot_be_segmented_is_for_the_click_to_refuse(networks):
+    scene = SceneDouble(np.zeros_like(IMAGE))
+    logic = make_logic(scene, networks)
+    logic.startEngine()
+    finish(logic)
+    assert not logic.state.isError
+    assert logic.state.deviceText == "CPU, slower"
+    click(logic)
+    assert "constant" in logic.state.statusText
+    logic.cleanup()
+
+
 def test_another_device_is_taken_up_and_sessions_go_on(scene):
     made = []
 

@@ -80,6 +80,15 @@ def test_percentiles_agree_with_numpy_for_values_of_both_signs(percentiles):
     np.testing.assert_allclose(found, np.percentile(voxels[voxels > -200], percentiles), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16])
+@pytest.mark.parametrize("minimum", [-1000.0, 3.5, 40.0])
+def test_short_integers_have_the_percentiles_of_the_same_reals(dtype, minimum):
+    limits = np.iinfo(dtype)
+    voxels = np.random.default_rng(4).integers(limits.min, limits.max, (5, 17, 19), endpoint=True)
+    found = percentiles_above(voxels.astype(dtype), minimum, (0, 0.5, 50, 99.5, 100))
+    assert found == percentiles_above(voxels.astype(np.float32), minimum, (0, 0.5, 50, 99.5, 100))
+
+
 def test_the_smallest_percentile_of_one_voxel_is_that_voxel():
     voxels = np.array([[[0.0, 0.0, -0.0, 7.5]]])
     assert percentiles_above(voxels, 0.0, (0.5, 99.5)) == (7.5, 7.5)
