@@ -213,9 +213,11 @@ def _line(summary: Mapping[str, Any]) -> str:
         return f"{summary['output']}: the mask is empty; add a positive click on the object"
     check = summary["next_slice_to_check"]
     advice = "" if check is None else f"; next slice to check: {check}"
+    count = summary["rounds_in_all"]
+    rounds = "1 round" if count == 1 else f"{count} rounds"
     return (
         f"{summary['output']}: {summary['voxels']} voxels, {summary['volume_ml']:.3g} ml, after "
-        f"{summary['rounds_in_all']} rounds in {summary['plane']} slices{advice}"
+        f"{rounds} in {summary['plane']} slices{advice}"
     )
 
 

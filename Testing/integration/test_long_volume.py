@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("resource", reason="this system cannot limit a process")
+pytest.importorskip("resource", reason="Windows cannot limit the memory of a process")
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESSES_GIB = 8

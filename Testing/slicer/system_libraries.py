@@ -6,7 +6,7 @@ process of its own. Run by `make test`; `conftest.py` looks again where pytest i
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -63,13 +63,8 @@ def can_draw() -> bool:
 def missing_python_packages() -> str | None:
     """Return what to do about missing Python packages; None where nothing is missing."""
     _hide_this_folder()
-    try:
-        slicer = importlib.import_module("slicer")
-        if hasattr(slicer, "vtkMRMLScene"):  # a folder named slicer would be imported, too
-            importlib.import_module("PySide6")
-            return None
-    except ImportError:
-        pass
+    if all(importlib.util.find_spec(name) for name in ("slicer_core", "PySide6")):
+        return None
     if sys.version_info >= (3, 14):
         return (
             "The Slicer tests need Python 3.10 to 3.13 (slicer-core has no wheels for later ones): "
