@@ -197,7 +197,7 @@ def _add_regions(archive: zipfile.ZipFile, kind: str, known: Known, most: int) -
     flat = flat.astype(np.uint8) if flat.max() < 256 else flat
     keys = np.stack([np.frombuffer(key, np.uint8) for key in known])
     shapes = np.array([(*labels.shape, 1)[:3] for labels in known.values()], np.int64)
-    arrays = (keys, shapes, flat)
+    arrays: list[npt.NDArray[Any]] = [keys, shapes, flat]
     added = sum(len(_packed(values.tobytes())) + 3 * HEADERS for values in arrays)
     if _size(archive) + added > most:
         return False
