@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import PAPER, UNTIL_END, WHOLE, RoundConfig
+from SlicerLIMNet.domain.guides import NO_GUIDES, Guides
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.errors import Cancelled
 from SlicerLIMNet.propagation.schedule import Direction, DirectionSchedule, RangeRule
@@ -66,6 +67,8 @@ class FakeNetworks:
         self.slices_encoded = 0
         self.slices_judged = 0
         self.references_seen: list[tuple[int, ...]] = []
+        self.guides_seen: list[Guides] = []
+        self.guides_seen: list[Guides] = []
         self.previous_seen: list[FloatArray] = []
         self.clicks_seen: list[tuple[Click, ...]] = []
         self.memory_errors: list[str] = []
@@ -88,10 +91,16 @@ class FakeNetworks:
         self._info = replace(self._info, **changes)  # type: ignore[arg-type]
 
     def prompt(
-        self, image: FloatArray, clicks: Sequence[Click], previous: FloatArray, zoom: Zoom
+        self,
+        image: FloatArray,
+        clicks: Sequence[Click],
+        previous: FloatArray,
+        zoom: Zoom,
+        guides: Guides = NO_GUIDES,
     ) -> PromptAnswer:
         self._maybe_fail("prompt")
         self.prompts_asked += 1
+        self.guides_seen.append(guides)
         self.previous_seen.append(previous)
         self.clicks_seen.append(tuple(clicks))
         grey = image if image.ndim == 2 else image.mean(axis=2)

@@ -11,6 +11,7 @@ import torch
 
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import WHOLE, Preset, RoundConfig, preset_by_name
+from SlicerLIMNet.domain.guides import NO_GUIDES, Guides
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.networks.weights import build_network, models_folder, user_models_folder
 from SlicerLIMNet.session.engine import Engine
@@ -114,10 +115,15 @@ class BenchEngine(Engine):
     """Whether the propagation looks at whole slices in their own resolution."""
 
     def prompt(
-        self, image: FloatArray, clicks: Sequence[Click], previous: FloatArray, zoom: Zoom
+        self,
+        image: FloatArray,
+        clicks: Sequence[Click],
+        previous: FloatArray,
+        zoom: Zoom,
+        guides: Guides = NO_GUIDES,
     ) -> PromptAnswer:
         """Return the network's answer, or a disk a third of the slice wide; see `Networks`."""
-        answer = super().prompt(image, clicks, previous, zoom)
+        answer = super().prompt(image, clicks, previous, zoom, guides)
         if not self.draws_disks:
             return answer
         rows, columns = np.ogrid[: image.shape[0], : image.shape[1]]

@@ -8,23 +8,15 @@ from functools import cache
 from pathlib import Path
 
 from SlicerLIMNet.errors import VolumeError
-from SlicerLIMNet.evaluation.run_settings import RunSettings
+from SlicerLIMNet.evaluation.run_settings import LIMNET, RunSettings
 from SlicerLIMNet.io.manifest import ManifestVolume
 
 FORMAT = 2
 """Of a result; a change of any figure's definition raises it, and old results are not used."""
 
-_SOURCES = (
-    "domain",
-    "imaging",
-    "networks",
-    "memory",
-    "prompting",
-    "fusion",
-    "propagation",
-    "session",
-    "evaluation/baselines",
-)
+_SHARED_SOURCES = ("domain", "imaging")
+_ENGINE_SOURCES = ("networks", "memory", "prompting", "fusion", "propagation", "session")
+_BASELINE_SOURCES = ("evaluation/baselines",)
 
 
 def result_key(entry: ManifestVolume, label: str, settings: RunSettings, with_surface: bool) -> str:
@@ -41,7 +33,7 @@ def result_key(entry: ManifestVolume, label: str, settings: RunSettings, with_su
     """
     depends_on = {
         "format": FORMAT,
-        "program": _program_checksum(),
+        "program": _program_checksum(settings.method == LIMNET),
         "settings": settings.to_json(),
         "depends_on": dict(settings.depends_on),
         "surface": with_surface,
@@ -82,9 +74,14 @@ def _file_checksum(path: Path, _changed_at: int) -> str:
 
 
 @cache
-def _program_checksum() -> str:
-    """Return the sha256 of the sources that masks come from: while they change, so may results."""
+def _program_checksum(of_engine: bool) -> str:
+    """Return the sha256 of the sources that masks come from: while they change, so may results.
+
+    The engine and the baselines know nothing of each other.
+    """
     package = Path(__file__).resolve().parents[1]
-    files = sorted(file for part in _SOURCES for file in (package / part).rglob("*.py"))
+    own = _ENGINE_SOURCES if of_engine else _BASELINE_SOURCES
+    parts = (*_SHARED_SOURCES, *own)
+    files = sorted(file for part in parts for file in (package / part).rglob("*.py"))
     sums = [_file_checksum(file, 0) for file in files]
     return hashlib.sha256("".join(sums).encode("ascii")).hexdigest()

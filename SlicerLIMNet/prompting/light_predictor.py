@@ -9,18 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.domain.guides import NO_GUIDES, Guides
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.imaging.error_clicks import PixelClick, depth_map
 from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, paste, square_box, to_box
 from SlicerLIMNet.metrics import dice
-from SlicerLIMNet.networks.prompt_interface import PromptNetwork, main_logits
+from SlicerLIMNet.networks.prompt_interface import Grading, PromptNetwork, main_logits
+from SlicerLIMNet.prompting.guide_layers import guide_layers
 from SlicerLIMNet.prompting.ritm_predictor import click_tensor, mirrored_average_logits
 
 FloatArray = npt.NDArray[np.float32]
@@ -90,6 +92,8 @@ class LightPredictor:
         self.config = config or LightPredictorConfig()
         self._device = torch.device(device)
         self._dtype = dtype
+        self._guide_channels = int(getattr(network, "guide_channels", 0))
+        self._has_grader = getattr(network, "grader", None) is not None
 
     @torch.inference_mode()
     def predict(
@@ -98,6 +102,7 @@ class LightPredictor:
         clicks: Sequence[PixelClick],
         previous: FloatArray | None = None,
         state: LightState | None = None,
+        guides: Guides = NO_GUIDES,
     ) -> LightPrediction:
         """Segment the object that was clicked.
 
@@ -106,6 +111,7 @@ class LightPredictor:
             clicks: All clicks on the slice, in order.
             previous: (H, W) probabilities of the last mask; None is an empty one.
             state: From the last prediction on this slice; None starts anew.
+            guides: Other slices of the object, for a network that looks at them.
 
         Returns:
             Probabilities and the next state. Without a previous mask and without a positive click
@@ -119,26 +125,31 @@ class LightPredictor:
             positive = [click for click in clicks if click.positive]
             if not positive:
                 return LightPrediction(np.zeros(shape, np.float32), LightState())
-            previous = self._first_look(image, clicks, previous, positive[-1])
+            seen = _Seen(image, clicks, previous, guides)
+            previous = self._first_look(seen, positive[-1])
             box = None
         box = self._next_box(box, previous > 0.5, clicks)
-        probability = self._look(image, clicks, previous, [box])[0]
+        probability = self._look(_Seen(image, clicks, previous, guides), box)
         if _is_cut_off(probability > 0.5, box):
             box = self._next_box(None, probability > 0.5, clicks)
-            probability = self._look(image, clicks, probability, [box])[0]
+            probability = self._look(_Seen(image, clicks, probability, guides), box)
         return LightPrediction(probability, LightState(box))
 
-    def _first_look(
-        self,
-        image: FloatArray,
-        clicks: Sequence[PixelClick],
-        previous: FloatArray,
-        around: PixelClick,
-    ) -> FloatArray:
-        """Return the answer of the window that deserves most trust, see `_best_window`."""
-        boxes = self._windows(previous.shape, around)
-        answers = self._look(image, clicks, previous, boxes, mirrored=False)
-        return answers[_best_window(answers, around)]
+    def _first_look(self, seen: _Seen, around: PixelClick) -> FloatArray:
+        """Return the answer of the window that deserves most trust.
+
+        That is the one that the network itself grades best, if it gives grades.
+        """
+        boxes = self._windows(seen.previous.shape, around)
+        nearest = seen.guides.nearest if self._guide_channels else None
+        if nearest is not None:
+            boxes.append(self._box_around(nearest.mask > 0.5, [around]))
+        batch, points = self._batch(seen, boxes)
+        if not self._has_grader:
+            answers = self._answers(main_logits(self._network(batch, points)), seen, boxes)
+            return answers[_best_window(answers, around)]
+        logits, grades = cast(Grading, self._network).graded(batch, points)
+        return self._answers(logits, seen, boxes)[int(grades.float().argmax())]
 
     def _windows(self, shape: tuple[int, ...], click: PixelClick) -> list[Box]:
         """Return squares around the click, the first one of the whole slice."""
@@ -173,40 +184,42 @@ class LightPredictor:
         side = max(side, self.config.least_side)
         return square_box(((top + bottom - 1) / 2, (left + right - 1) / 2), side)
 
-    def _look(
-        self,
-        image: FloatArray,
-        clicks: Sequence[PixelClick],
-        previous: FloatArray,
-        boxes: Sequence[Box],
-        mirrored: bool = True,
-    ) -> list[FloatArray]:
-        """Return (H, W) probabilities as seen in each box, all boxes in one batch.
+    def _look(self, seen: _Seen, box: Box) -> FloatArray:
+        """Return (H, W) probabilities as seen in a box, averaged with the mirror image's."""
+        logits = mirrored_average_logits(self._network, *self._batch(seen, [box]))
+        return self._answers(logits, seen, [box])[0]
 
-        Each is averaged with its mirror image if asked for, which doubles the work.
-        """
+    def _batch(self, seen: _Seen, boxes: Sequence[Box]) -> tuple[Tensor, Tensor]:
+        """Return what the network gets of boxes: (B, 4 or more, size, size) and (B, 2K, 3)."""
         size = (self.config.size, self.config.size)
-        stacked = torch.stack([_stacked(image, previous, box, size) for box in boxes])
-        points = torch.stack([_points(clicks, box, size) for box in boxes])
+        stacked = torch.stack([self._stacked(seen, box, size) for box in boxes])
+        points = torch.stack([_points(seen.clicks, box, size) for box in boxes])
         batch = stacked.to(self._device, self._dtype, memory_format=torch.channels_last)
-        points = points.to(self._device)
-        if mirrored:
-            logits = mirrored_average_logits(self._network, batch, points)
-        else:
-            logits = main_logits(self._network(batch, points)).float()
-        answers = logits.sigmoid().cpu().numpy()[:, 0]
-        return [
-            paste(answer, box, (image.shape[0], image.shape[1]))
-            for answer, box in zip(answers, boxes, strict=True)
-        ]
+        return batch, points.to(self._device)
+
+    def _answers(self, logits: Tensor, seen: _Seen, boxes: Sequence[Box]) -> list[FloatArray]:
+        """Return logits (B, 1, size, size) as probabilities of the whole slice, (H, W) each."""
+        crops = logits.float().sigmoid().cpu().numpy()[:, 0]
+        shape = (seen.image.shape[0], seen.image.shape[1])
+        return [paste(crop, box, shape) for crop, box in zip(crops, boxes, strict=True)]
+
+    def _stacked(self, seen: _Seen, box: Box, size: tuple[int, int]) -> Tensor:
+        """Return what the network sees of a box, (4 or more, size, size)."""
+        crop = cut(seen.image, box, size)
+        colours = crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)
+        layers = [colours, cut(seen.previous, box, size)]
+        if self._guide_channels:
+            layers.append(guide_layers(seen.guides, box, size))
+        return torch.from_numpy(np.ascontiguousarray(np.dstack(layers).transpose(2, 0, 1)))
 
 
-def _stacked(image: FloatArray, previous: FloatArray, box: Box, size: tuple[int, int]) -> Tensor:
-    """Return colours and previous mask of a box as (4, size, size)."""
-    crop = cut(image, box, size)
-    colours = crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)
-    stacked = np.dstack([colours, cut(previous, box, size)])
-    return torch.from_numpy(np.ascontiguousarray(stacked.transpose(2, 0, 1)))
+class _Seen(NamedTuple):
+    """A slice and what is known of it."""
+
+    image: FloatArray
+    clicks: Sequence[PixelClick]
+    previous: FloatArray
+    guides: Guides
 
 
 def _points(clicks: Sequence[PixelClick], box: Box, size: tuple[int, int]) -> Tensor:

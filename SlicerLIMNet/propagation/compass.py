@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from SlicerLIMNet.imaging.resample import bounding_box
+from SlicerLIMNet.imaging.resample import extent
 from SlicerLIMNet.networks.place import Place
 from SlicerLIMNet.propagation.region import BoolArray
 from SlicerLIMNet.propagation.schedule import Direction
@@ -33,13 +33,13 @@ class Compass:
         self._direction = direction
         self._step = slice_step
         self._origin = start
-        self._extent = _extent(references[start])
+        self._extent = extent(references[start])
 
     def pass_reference(self, index: int) -> None:
         """Follow from a reference on the way, if the object is there."""
-        extent = _extent(self._references[index])
-        if extent:
-            self._origin, self._extent = index, extent
+        found = extent(self._references[index])
+        if found:
+            self._origin, self._extent = index, found
 
     def place(self, index: int) -> Place | None:
         """Return where a slice lies; None if distances or the object's extent are unknown."""
@@ -56,9 +56,3 @@ class Compass:
             abs(ahead - index) * unit,
             ends_ahead=not self._references[ahead].any(),
         )
-
-
-def _extent(mask: BoolArray) -> int:
-    """Return the longer side of a mask's box in pixels, 0 if it is empty."""
-    found = bounding_box(mask)
-    return 0 if found is None else max(found[1] - found[0], found[3] - found[2])

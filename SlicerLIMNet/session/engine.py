@@ -14,6 +14,7 @@ import torch
 from SlicerLIMNet import __version__
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import NEAREST, UNTIL_END, WHOLE, RoundConfig, preset_by_name
+from SlicerLIMNet.domain.guides import NO_GUIDES, Guides
 from SlicerLIMNet.domain.masks import SparseProbability, quantise
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.fusion.judge import Judge
@@ -153,12 +154,17 @@ class Engine:
         return self._propagators.bytes
 
     def prompt(
-        self, image: FloatArray, clicks: Sequence[Click], previous: FloatArray, zoom: Zoom
+        self,
+        image: FloatArray,
+        clicks: Sequence[Click],
+        previous: FloatArray,
+        zoom: Zoom,
+        guides: Guides = NO_GUIDES,
     ) -> PromptAnswer:
         """Segment the object that was clicked on a slice; see `Networks`."""
         pixels = [PixelClick(click.row, click.column, click.positive) for click in clicks]
         with memory_of(self.device):
-            return self._prompter(image, pixels, previous, zoom)
+            return self._prompter(image, pixels, previous, zoom, guides)
 
     def choose_region(self, masks: Sequence[BoolArray], in_use: RegionNumbers) -> RegionNumbers:
         """Return where to look for an object with these masks; see `Networks`."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import RoundConfig
+from SlicerLIMNet.domain.guides import NO_GUIDES, Guides
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.errors import DeviceError
 
@@ -106,6 +107,7 @@ class Networks(Protocol):
         clicks: Sequence[Click],
         previous: FloatArray,
         zoom: Zoom,
+        guides: Guides = NO_GUIDES,
     ) -> PromptAnswer:
         """Segment the object that was clicked on a slice.
 
@@ -114,6 +116,7 @@ class Networks(Protocol):
             clicks: All clicks on the slice, in order.
             previous: (rows, columns), probabilities of the mask before; zeros for none.
             zoom: From the last answer on this slice in this round.
+            guides: Other slices of the object; networks that know of none leave them alone.
 
         Raises:
             OutOfDeviceMemory: See there.

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import torch
 from torch import nn
 
+from SlicerLIMNet.domain.guides import Guides
 from SlicerLIMNet.imaging.error_clicks import PixelClick
 from SlicerLIMNet.networks.prompt_network import RitmNetwork
 from SlicerLIMNet.prompting.light_predictor import LightPredictor, LightState
@@ -15,8 +16,10 @@ from SlicerLIMNet.prompting.ritm_predictor import PredictorConfig, RitmPredictor
 from SlicerLIMNet.prompting.zoom_in import Crop, ZoomConfig, ZoomState
 from SlicerLIMNet.session.parts import FloatArray, PromptAnswer, Zoom
 
-Prompter: TypeAlias = Callable[[FloatArray, Sequence[PixelClick], FloatArray, Zoom], PromptAnswer]
-"""Image, clicks, previous probabilities and zoom to an answer."""
+Prompter: TypeAlias = Callable[
+    [FloatArray, Sequence[PixelClick], FloatArray, Zoom, Guides], PromptAnswer
+]
+"""Image, clicks, previous probabilities, zoom and guides to an answer."""
 
 
 def prompter_of(network: nn.Module, device: torch.device, dtype: torch.dtype) -> Prompter:
@@ -30,10 +33,14 @@ def _light(network: nn.Module, device: torch.device, dtype: torch.dtype) -> Prom
     predictor = LightPredictor(network, device=device, dtype=dtype)
 
     def ask(
-        image: FloatArray, clicks: Sequence[PixelClick], previous: FloatArray, zoom: Zoom
+        image: FloatArray,
+        clicks: Sequence[PixelClick],
+        previous: FloatArray,
+        zoom: Zoom,
+        guides: Guides,
     ) -> PromptAnswer:
         state = None if zoom is None else LightState((zoom[0], zoom[1], zoom[2], zoom[3]))
-        answer = predictor.predict(image, clicks, previous, state)
+        answer = predictor.predict(image, clicks, previous, state, guides)
         return PromptAnswer(answer.probability, _plain(answer.state.box))
 
     return ask
@@ -43,7 +50,11 @@ def _ritm(network: RitmNetwork, device: torch.device, dtype: torch.dtype) -> Pro
     """How close RITM looks depends on the size of the slices."""
 
     def ask(
-        image: FloatArray, clicks: Sequence[PixelClick], previous: FloatArray, zoom: Zoom
+        image: FloatArray,
+        clicks: Sequence[PixelClick],
+        previous: FloatArray,
+        zoom: Zoom,
+        _guides: Guides,
     ) -> PromptAnswer:
         closeness = ZoomConfig.medical((image.shape[0], image.shape[1]))
         predictor = RitmPredictor(network, PredictorConfig(closeness), device, dtype)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from SlicerLIMNet.domain.clicks import Click
+from SlicerLIMNet.domain.guides import Guides
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.rounds import ObjectState
+from SlicerLIMNet.session.guides import guides_for
 from SlicerLIMNet.session.operations import find_click
 from SlicerLIMNet.session.parts import Networks, Zoom
 from SlicerLIMNet.session.stack import SliceStack
@@ -34,7 +36,8 @@ def prompt_with(
     clicks = [placed.click for placed in state.current.clicks_on(index)]
     prompt = state.current.prompts.get(index) if index in state.pending else None
     before = Prompted(state.shown(index), prompt.zoom if prompt else None)
-    return _ask(stack, networks, [*clicks, click], before)
+    guides = guides_for(index, state, stack)
+    return _ask(stack, networks, [*clicks, click], before, guides)
 
 
 def prompt_without(
@@ -61,18 +64,23 @@ def prompt_without(
     else:
         start, count = SparseProbability.empty(state.current.shape[1:]), len(left)
     clicks = [placed.click for placed in left]
-    answer = None
+    answer, guides = None, guides_for(index, state, stack)
     for asked in range(len(clicks) - count + 1, len(clicks) + 1):
-        answer = _ask(stack, networks, clicks[:asked], answer or Prompted(start, None))
+        before = answer or Prompted(start, None)
+        answer = _ask(stack, networks, clicks[:asked], before, guides)
     return answer
 
 
 def _ask(
-    stack: SliceStack, networks: Networks, clicks: Sequence[Click], before: Prompted
+    stack: SliceStack,
+    networks: Networks,
+    clicks: Sequence[Click],
+    before: Prompted,
+    guides: Guides,
 ) -> Prompted:
     """Return an empty mask where no click says that the object is there and none was known."""
     if not before.probability.has_foreground and not any(click.positive for click in clicks):
         return Prompted(SparseProbability.empty(stack.shape[1:]), None)
     image = stack.image(clicks[-1].slice_index)
-    answer = networks.prompt(image, clicks, before.probability.dense(), before.zoom)
+    answer = networks.prompt(image, clicks, before.probability.dense(), before.zoom, guides)
     return Prompted(SparseProbability.from_dense(answer.probability), answer.zoom)

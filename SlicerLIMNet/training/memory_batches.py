@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from SlicerLIMNet.training.memory_data import SequenceSampler, SequenceShares
+from SlicerLIMNet.training.memory_data import DEFECTIVE, SequenceSampler, SequenceShares
 from SlicerLIMNet.training.pool import Pool
 
 
@@ -38,8 +38,10 @@ class SequenceBatches:
         slices: int,
         lengths: tuple[int, ...],
         second_reference: float,
+        defective: float = DEFECTIVE,
     ) -> None:
-        self._sampler = SequenceSampler(pool, size, shares, 0)
+        """Prepare; see `SequenceSampler`."""
+        self._sampler = SequenceSampler(pool, size, shares, 0, defective)
         self._slices = slices
         self._lengths = lengths
         self._second_reference = second_reference

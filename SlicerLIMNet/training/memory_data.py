@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
+from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, extent, square_box
 from SlicerLIMNet.networks.place import UNKNOWN_PLACE, Place
 from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen, draw_window
 from SlicerLIMNet.training.defects import defective_mask
+from SlicerLIMNet.training.largest_slices import LargestSlices, slice_step
 from SlicerLIMNet.training.made_objects import made_sequence
 from SlicerLIMNet.training.painted import paint
 from SlicerLIMNet.training.pool import Pool, Target
@@ -28,6 +29,8 @@ MADE_SIZE = 160
 """Pixels of a made slice before its region is cut out."""
 END_CHANCE = 0.45
 """Of a sequence that goes past the end of its object."""
+DEFECTIVE = 0.35
+"""Of the masks that a sequence is given."""
 PAINTED = 4
 """Number of the source that `paint` makes images for."""
 LARGEST_CHANCE = 0.5
@@ -87,8 +90,16 @@ class _Raw:
 class SequenceSampler:
     """Draws sequences for ever; all chance comes from one generator."""
 
-    def __init__(self, pool: Pool, size: int, shares: SequenceShares, seed: int) -> None:
-        self._pool = pool
+    def __init__(
+        self,
+        pool: Pool,
+        size: int,
+        shares: SequenceShares,
+        seed: int,
+        defective: float = DEFECTIVE,
+    ) -> None:
+        """Prepare; `defective` is the share of the given masks that are wrong."""
+        self._pool, self._defective = pool, defective
         self._size = size
         self._rng = np.random.Generator(np.random.PCG64(seed))
         weights = np.array(
@@ -96,7 +107,7 @@ class SequenceSampler:
         )
         weights = np.append(weights, [shares.made, shares.painted])
         self._weights = weights / weights.sum()
-        self._largest_slices: dict[tuple[str, int, int], int] = {}
+        self._largest_slices = LargestSlices()
 
     def reseed(self, seed: int) -> None:
         """Begin the stream anew at a seed."""
@@ -138,7 +149,7 @@ class SequenceSampler:
             return None
         largest = None
         if not second_reference and rng.random() < LARGEST_CHANCE:
-            largest = self._largest(target, axis)
+            largest = self._largest_slices.of(target, axis)
         indices = self._draw_indices(slices, volume.labels.shape[axis], length, largest)
         masks = np.stack([np.take(volume.labels, i, axis) == target.value for i in indices])
         if np.count_nonzero(masks[0]) < LEAST_PIXELS // 2:
@@ -152,20 +163,10 @@ class SequenceSampler:
             inside = cut(np.ones(mask.shape, np.uint8), box, size)  # outside the slice stays 0
             images.append(np.clip((voxels - low) / (high - low), 0, 1) * (inside > 0.5))
             truths.append(cut(mask, box, size) > 0.5)
-        heights = np.array(indices) * _slice_step(volume.spacing_zyx_mm, axis)
+        heights = np.array(indices) * slice_step(volume.spacing_zyx_mm, axis)
         stacked = np.stack(images).astype(np.float32)
-        extents = (_extent(masks[0]), _extent(masks[-1]))
+        extents = (extent(masks[0]), extent(masks[-1]))
         return _Raw(stacked, np.stack(truths), heights.astype(np.float32), extents)
-
-    def _largest(self, target: Target, axis: int) -> int:
-        """Return the slice where users click first: the one with the most of the object."""
-        key = (target.volume.name, target.value, axis)
-        if key not in self._largest_slices:
-            slices = target.slices[axis]
-            inside = np.take(target.volume.labels, slices, axis) == target.value
-            areas = np.count_nonzero(np.moveaxis(inside, axis, 0), axis=(1, 2))
-            self._largest_slices[key] = int(slices[int(np.argmax(areas))])
-        return self._largest_slices[key]
 
     def _draw_indices(
         self, slices: npt.NDArray[np.int64], end: int, length: int, largest: int | None
@@ -194,8 +195,8 @@ class SequenceSampler:
         box = bounding_box(mask)
         assert box is not None
         top, bottom, left, right = box
-        extent = max(bottom - top, right - left)
-        side = max(extent / float(rng.uniform(0.28, 0.75)), LEAST_SIDE)
+        longest = max(bottom - top, right - left)
+        side = max(longest / float(rng.uniform(0.28, 0.75)), LEAST_SIDE)
         shift = rng.uniform(-0.1, 0.1, 2) * side
         centre = ((top + bottom - 1) / 2 + shift[0], (left + right - 1) / 2 + shift[1])
         return square_box(centre, side)
@@ -252,7 +253,7 @@ class SequenceSampler:
 
     def _prompt(self, truth: BoolArray) -> BoolArray:
         """Return what a prompt network might have made of a slice: mostly right."""
-        if self._rng.random() < 0.35 and np.count_nonzero(truth) >= LEAST_PIXELS:
+        if self._rng.random() < self._defective and np.count_nonzero(truth) >= LEAST_PIXELS:
             return defective_mask(truth, self._rng)
         return truth
 
@@ -269,15 +270,3 @@ def _places(raw: _Raw, second_reference: bool) -> FloatArray:
         for near, far in zip(behind, ahead, strict=True)
     ]
     return np.array([place.numbers() for place in places], np.float32)
-
-
-def _slice_step(spacing_zyx_mm: tuple[float, float, float], axis: int) -> float:
-    """Return the distance of neighbouring slices along an axis in pixels of a slice."""
-    others = [spacing for other, spacing in enumerate(spacing_zyx_mm) if other != axis]
-    return 2 * spacing_zyx_mm[axis] / sum(others)
-
-
-def _extent(mask: BoolArray) -> int:
-    """Return the longer side of the box of a mask in pixels, 0 if it is empty."""
-    box = bounding_box(mask)
-    return 0 if box is None else max(box[1] - box[0], box[3] - box[2])

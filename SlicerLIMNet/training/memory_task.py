@@ -23,7 +23,7 @@ from SlicerLIMNet.training.config import TrainConfig, task_settings
 from SlicerLIMNet.training.config_pool import configured_pool
 from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss
 from SlicerLIMNet.training.memory_batches import SequenceBatch, SequenceBatches
-from SlicerLIMNet.training.memory_data import SequenceShares
+from SlicerLIMNet.training.memory_data import DEFECTIVE, SequenceShares
 from SlicerLIMNet.training.pictures import Picture, Tile
 from SlicerLIMNet.training.pool import Pool
 
@@ -52,6 +52,8 @@ class MemoryTaskConfig:
     """Chance that a slice becomes a memory slice and updates the sensory state deeply."""
     shares: SequenceShares = field(default_factory=SequenceShares)
     """Where sequences come from."""
+    defective: float = DEFECTIVE
+    """Share of the given masks that are wrong."""
     with_place: bool = True
     """Whether the network knows distances to references."""
 
@@ -104,6 +106,7 @@ class MemoryTask:
             settings.slices,
             tuple(settings.lengths),
             settings.second_reference,
+            settings.defective,
         )
 
     def losses(self, batch: SequenceBatch) -> Iterator[tuple[Tensor, dict[str, float | Tensor]]]:

@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.imaging.error_clicks import PixelClick, next_click
-from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
-from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen, draw_window
+from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, share_inside, square_box
+from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen
 from SlicerLIMNet.training.click_sampling import draw_defect_clicks, draw_initial_clicks
 from SlicerLIMNet.training.defects import defective_mask
+from SlicerLIMNet.training.guide_samples import GuidedSlices, LabelledSlice
 from SlicerLIMNet.training.made_objects import made_slice
 from SlicerLIMNet.training.painted import paint
-from SlicerLIMNet.training.pool import Pool, Target
+from SlicerLIMNet.training.pool import Pool
 from SlicerLIMNet.training.rolled_samples import RolledSlices, softened
 
 FloatArray = npt.NDArray[np.float32]
@@ -31,6 +32,8 @@ MADE_SIZE = 144
 """Pixels of a made slice before a box is cut out."""
 ABSENT_CHANCE = 0.09
 """Of a sample whose object is not there and must be clicked away."""
+CARRIED_CHANCE = 0.3
+"""Of a wrong mask before being that of a guide."""
 LEAST_SIDE = 12.0
 """Smallest side of a crop in pixels of its slice."""
 PAINTED = 5
@@ -54,6 +57,16 @@ class SourceShares:
     """Wrong slices of rollouts."""
 
 
+@dataclass(frozen=True)
+class SampleRules:
+    """What samples know besides the slice and a first click, as shares of them."""
+
+    guided: float = 0.0
+    """Of those from volumes: other slices of the object."""
+    defective: float = 0.35
+    """A wrong mask from before; 0 for an ablation."""
+
+
 @dataclass
 class PromptSample:
     """One item of a batch; clicks and previous mask change as training clicks on.
@@ -65,6 +78,10 @@ class PromptSample:
     truth: BoolArray
     previous: FloatArray
     clicks: list[PixelClick]
+    guides: FloatArray | None = None
+    """(size, size, 5), see `guide_layers`; None where no other slice is known."""
+    visible: float = 1.0
+    """Share of the object that lies in the crop."""
 
 
 class PromptSampler:
@@ -77,8 +94,9 @@ class PromptSampler:
         shares: SourceShares,
         seed: int,
         rolled: RolledSlices | None = None,
+        rules: SampleRules | None = None,
     ) -> None:
-        self._pool = pool
+        self._pool, self._rules, self._slices = pool, rules or SampleRules(), GuidedSlices()
         self._rolled = rolled
         self._size = size
         self._rng = np.random.Generator(np.random.PCG64(seed))
@@ -110,15 +128,19 @@ class PromptSampler:
         found = self._labelled(source)
         if found is None:
             return None
-        pixels, mask = found
-        box = self._draw_box(mask)
+        masks = [found.mask, *(guide.mask for guide in found.guides)]
+        box = self._draw_box(masks[0] if masks[0].any() else masks[-1])
         size = (self._size, self._size)
         warp = Warp.draw(self._size, rng)
-        image = warp.apply(cut(pixels, box, size))
-        truth = warp.apply(cut(mask, box, size)) > 0.5
+        truths = np.stack([warp.apply(cut(mask, box, size)) > 0.5 for mask in masks])
+        pixels = [found.pixels, *(guide.pixels for guide in found.guides)]
+        images = np.stack([warp.apply(cut(image, box, size)) for image in pixels])
         if source == PAINTED:
-            image = paint(image[None], truth[None], rng)[0]
-        return self._finished(image, truth)
+            images = paint(images, truths, rng)
+        sample = self._finished(images, truths, [guide.nearness for guide in found.guides])
+        if sample is not None:
+            sample.visible = share_inside(found.mask, box)
+        return sample
 
     def _correction(self) -> PromptSample | None:
         """Return a slice that a round got wrong, and the click on it."""
@@ -127,19 +149,25 @@ class PromptSampler:
         found = self._rolled.draw(self._size, rng)
         if found is None:
             return None
-        pixels, truth, before, click = found
-        image = coarsen(blur(change_intensity(pixels, rng), rng)[None], rng)[0]
-        colours = np.repeat(image[..., None], 3, axis=2)
-        return PromptSample(colours, truth, softened(before, rng), [click])
+        images = np.concatenate([found.pixels[None], found.guide_pixels])
+        images = np.stack([blur(image, rng) for image in change_intensity(images, rng)])
+        images = coarsen(images, rng)
+        colours = np.repeat(images[0][..., None], 3, axis=2)
+        sample = PromptSample(colours, found.truth, softened(found.before, rng), [found.click])
+        sample.visible = found.visible
+        if self._rules.guided and len(found.nearness):
+            sample.guides = _stacked(images[1:], found.guide_masks, found.nearness[-1])
+        return sample
 
-    def _labelled(self, source: int) -> tuple[FloatArray, BoolArray] | None:
+    def _labelled(self, source: int) -> LabelledSlice | None:
         """Return a slice in 0..1 and one object on it."""
         rng = self._rng
         if source == 4:
-            return made_slice(rng, MADE_SIZE)
+            return LabelledSlice(*made_slice(rng, MADE_SIZE))
         if source in (0, 2, PAINTED):
             draw = self._pool.draw_pseudo if source == 2 else self._pool.draw_real
-            return _slice_of(draw(rng), rng)
+            guided = bool(rng.random() < self._rules.guided)
+            return self._slices.draw(draw(rng), rng, guided)
         draw_image = self._pool.draw_image if source == 1 else self._pool.draw_superpixels
         picture = draw_image(rng)
         values, counts = np.unique(picture.labels, return_counts=True)
@@ -150,7 +178,7 @@ class PromptSampler:
         pixels = np.asarray(picture.pixels.astype(np.float32) / 255, np.float32)
         if pixels.ndim == 3 and rng.random() < 0.35:
             pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.float32)
-        return pixels, mask
+        return LabelledSlice(pixels, mask)
 
     def _draw_box(self, mask: BoolArray) -> Box:
         """Return a crop: around the object, or a window around a click of any scale."""
@@ -169,17 +197,33 @@ class PromptSampler:
         at = int(rng.integers(len(rows)))
         return square_box((float(rows[at]), float(columns[at])), side)
 
-    def _finished(self, image: FloatArray, truth: BoolArray) -> PromptSample | None:
+    def _finished(
+        self, images: FloatArray, masks: BoolArray, nearness: list[float]
+    ) -> PromptSample | None:
+        """Return a sample from a slice and its guides, stacked in this order."""
         rng = self._rng
-        if np.count_nonzero(truth) < LEAST_PIXELS:
+        truth = masks[0]
+        if np.count_nonzero(masks[0] if masks[0].any() else masks[-1]) < LEAST_PIXELS:
             return None
-        image = blur(change_intensity(image, rng), rng)
-        if image.ndim == 2:
-            image = np.repeat(coarsen(image[None], rng)[0][..., None], 3, axis=2)
-        if rng.random() < ABSENT_CHANCE:
+        images = np.stack([blur(image, rng) for image in change_intensity(images, rng)])
+        if images.ndim == 3:
+            images = coarsen(images, rng)
+        image = images[0] if images.ndim == 4 else np.repeat(images[0][..., None], 3, axis=2)
+        sample = self._clicked(image, truth, masks[1:])
+        if nearness:
+            sample.guides = _stacked(images[1:], masks[1:], nearness[-1])
+        return sample
+
+    def _clicked(self, image: FloatArray, truth: BoolArray, guide_masks: BoolArray) -> PromptSample:
+        """Return a sample with what was known before and the clicks; guides are not in it yet."""
+        rng = self._rng
+        if not truth.any():
+            return self._absent(image, guide_masks[-1])
+        if rng.random() < ABSENT_CHANCE and not len(guide_masks):
             return self._absent(image, truth)
-        if rng.random() < 0.35:
-            return self._from_defect(image, truth)
+        if rng.random() < self._rules.defective:
+            carried = len(guide_masks) and rng.random() < CARRIED_CHANCE
+            return self._from_defect(image, truth, guide_masks[-1] if carried else None)
         nothing = np.zeros(truth.shape, np.float32)
         if rng.random() < 0.7:
             first = next_click(truth, np.zeros_like(truth)) if rng.random() < 0.5 else None
@@ -191,7 +235,8 @@ class PromptSampler:
     def _absent(self, image: FloatArray, mask: BoolArray) -> PromptSample:
         """Return a sample without object: the previous mask went on past its end."""
         rng = self._rng
-        wrong = defective_mask(mask, rng) if rng.random() < 0.7 else mask
+        is_right = rng.random() >= 0.7 or not self._rules.defective
+        wrong = mask if is_right else defective_mask(mask, rng)
         soft = wrong.astype(np.float32)
         if rng.random() < 0.6:
             blurred = cv2.GaussianBlur(soft, (0, 0), float(rng.uniform(1, 4)))
@@ -201,14 +246,19 @@ class PromptSampler:
         clicks = [first] if first else draw_defect_clicks(nothing, soft, rng, most=2)
         return PromptSample(image, nothing, soft, clicks)
 
-    def _from_defect(self, image: FloatArray, truth: BoolArray) -> PromptSample:
-        """Return a sample whose previous mask is wrong, or now and then already right."""
+    def _from_defect(
+        self, image: FloatArray, truth: BoolArray, carried: BoolArray | None
+    ) -> PromptSample:
+        """Return a sample whose previous mask is wrong, or now and then already right.
+
+        `carried` is a mask of another slice that was simply carried on.
+        """
         rng = self._rng
         if rng.random() < 0.1:
             previous = truth
             clicks = draw_defect_clicks(truth, np.zeros(truth.shape, np.float32), rng, most=1)
         else:
-            previous = defective_mask(truth, rng)
+            previous = defective_mask(truth, rng) if carried is None else carried
             clicks = draw_defect_clicks(truth, previous.astype(np.float32), rng)
         soft = previous.astype(np.float32)
         if rng.random() < 0.4:
@@ -216,21 +266,10 @@ class PromptSampler:
         return PromptSample(image, truth, soft, clicks)
 
 
-def _slice_of(target: Target, rng: np.random.Generator) -> tuple[FloatArray, BoolArray] | None:
-    """Return a slice of a target along an axis: the acquired one, or another if voxels are even."""
-    spacing = target.volume.spacing_zyx_mm
-    even = max(spacing) / min(spacing) < 2.6
-    axis = int(rng.integers(3)) if even and rng.random() < 0.45 else 0
-    slices = target.slices[axis]
-    if not len(slices):
-        return None
-    index = int(rng.choice(slices))
-    mask = np.take(target.volume.labels, index, axis) == target.value
-    if np.count_nonzero(mask) < LEAST_PIXELS:
-        return None
-    low, high = draw_window(target.volume, rng)
-    voxels = np.take(target.volume.voxels, index, axis).astype(np.float32)
-    return np.clip((voxels - low) / (high - low), 0, 1), mask
+def _stacked(images: FloatArray, masks: BoolArray, nearness: float) -> FloatArray:
+    """Return guides, the reference and the nearest slice (2, H, W), as `guide_layers` does."""
+    layers = [images[0], masks[0], images[1], masks[1], np.full(masks[0].shape, nearness)]
+    return np.stack(layers, axis=2).astype(np.float32)
 
 
 def _box_of(mask: BoolArray) -> Any:

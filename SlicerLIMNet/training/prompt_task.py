@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.imaging.error_clicks import PixelClick
+from SlicerLIMNet.networks.light_prompt import LightPromptNetwork
 from SlicerLIMNet.networks.weights import build_network
 from SlicerLIMNet.training.batch_clicks import click_on
 from SlicerLIMNet.training.config import TrainConfig, task_settings
@@ -24,9 +26,11 @@ from SlicerLIMNet.training.losses import binary_cross_entropy, dice_loss, normal
 from SlicerLIMNet.training.pictures import Picture, Tile
 from SlicerLIMNet.training.pool import Pool, name_filter
 from SlicerLIMNet.training.prompt_batches import SLOTS, PromptBatch, PromptBatches
-from SlicerLIMNet.training.prompt_data import SourceShares
+from SlicerLIMNet.training.prompt_data import SampleRules, SourceShares
 from SlicerLIMNet.training.rolled_samples import RolledSlices
 
+GRADE_WEIGHT = 0.5
+"""Of a grade's loss; no gradient of it reaches the masks."""
 SHOWN = 8
 """Crops of a batch that are drawn for pictures."""
 
@@ -47,12 +51,22 @@ class PromptTaskConfig:
     """Where samples come from."""
     widths: dict[str, Any] = field(default_factory=dict)
     """Channels of the network that differ from its defaults, see `PromptWidths`."""
+    guided: float = 0.0
+    """Share of the samples from volumes that show other slices of the object; 0 makes a network
+    without guides."""
+    defective: float = 0.35
+    """Share of the samples that start from a wrong mask."""
+    with_grader: bool = False
+    """Whether the network learns to tell how good its masks are."""
     rollouts: str = ""
     """Folder of rollouts, for the share `rolled`."""
 
     def __post_init__(self) -> None:
         if self.size < 32 or self.size % 32:
             raise ConfigError(f"task.size must be a multiple of 32, not {self.size}.")
+        for name in ("guided", "defective"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"task.{name} must be a share, not {getattr(self, name)}.")
         if not self.passes or min(self.passes) < 0 or sum(self.passes) <= 0:
             raise ConfigError(f"task.passes must be chances, not {self.passes}.")
 
@@ -68,9 +82,14 @@ class PromptTask:
         shares = task_settings(SourceShares, values.pop("shares", {}))
         self._settings = settings = task_settings(PromptTaskConfig, {**values, "shares": shares})
         widths = settings.widths
-        network = build_network(self.registry_name, {"widths": widths})
+        configuration: dict[str, Any] = {"widths": widths} if widths else {}
+        if settings.guided:
+            configuration["with_guides"] = True
+        if settings.with_grader:
+            configuration["with_grader"] = True
+        network = build_network(self.registry_name, configuration)
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.configuration: dict[str, Any] = {"widths": widths} if widths else {}
+        self.configuration = configuration
         self.batches = PromptBatches(
             pool or configured_pool(config),
             settings.size,
@@ -78,32 +97,37 @@ class PromptTask:
             config.batch,
             settings.passes,
             _rolled(settings.rollouts, config) if settings.rollouts else None,
+            SampleRules(settings.guided, settings.defective),
         )
 
     def losses(self, batch: PromptBatch) -> Iterator[tuple[Tensor, dict[str, float | Tensor]]]:
         """Yield the loss of each pass over one batch; later passes follow corrections."""
         image, truth, points = self._on_device(batch)
         for number in range(1, batch.passes + 1):
-            logits = self.network(image, points).float()
+            logits, grade = self._answer(image, points)
             loss = (
                 binary_cross_entropy(logits, truth)
                 + dice_loss(logits, truth)
                 + normalized_focal_loss(logits, truth)
             ).mean()
             probability = logits.detach().sigmoid()
+            if grade is not None:
+                found = whole_dice(probability, truth, batch.visible)
+                graded = functional.binary_cross_entropy_with_logits(grade, found)
+                loss = loss + GRADE_WEIGHT * graded
             yield loss, {"pass": number, "dice": _mean_dice(probability, truth)}
             if number < batch.passes:
                 points = click_on(points, truth, probability, batch.seed + number)
-                image = torch.cat([image[:, :3], probability], dim=1)
+                image = _with_previous(image, probability)
 
     def pictures(self, batch: PromptBatch) -> list[Picture]:
         """Return crops with their first clicks, and the answers to these and to one more."""
         image, truth, points = (tensor[:SHOWN] for tensor in self._on_device(batch))
         first = self.network(image, points).float().sigmoid()
         more = click_on(points, truth, first, batch.seed)
-        second = self.network(torch.cat([image[:, :3], first], dim=1), more).float().sigmoid()
+        second = self.network(_with_previous(image, first), more).float().sigmoid()
         colours = image[:, :3].permute(0, 2, 3, 1).cpu().numpy()
-        masks = [(tensor[:, 0] > 0.5).cpu().numpy() for tensor in (image[:, 3:], truth)]
+        masks = [(tensor[:, 0] > 0.5).cpu().numpy() for tensor in (image[:, 3:4], truth)]
         answers = [(tensor[:, 0] > 0.5).cpu().numpy() for tensor in (first, second)]
         pictures = []
         for item, colour in enumerate(colours):
@@ -119,6 +143,14 @@ class PromptTask:
             )
         return pictures
 
+    def _answer(self, image: Tensor, points: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return logits, and the logits of their grades where the network gives any."""
+        if not self._settings.with_grader:
+            return self.network(image, points).float(), None
+        network = cast(LightPromptNetwork, self.network)
+        logits, grade = network.graded(image, points)
+        return logits.float(), grade.float()
+
     def _on_device(self, batch: PromptBatch) -> tuple[Tensor, Tensor, Tensor]:
         device = next(self.network.parameters()).device
         image, truth, points = (
@@ -128,9 +160,29 @@ class PromptTask:
         return image, truth, points
 
 
+def whole_dice(probability: Tensor, truth: Tensor, visible: Tensor) -> Tensor:
+    """Return the Dice of masks with whole objects, of which a crop may hold only a part, (B,).
+
+    Args:
+        probability: (B, 1, H, W).
+        truth: (B, 1, H, W), 0 or 1, what the crop holds of the object.
+        visible: (B,), which share of the object that is.
+    """
+    mask, label = (probability > 0.5).flatten(1), truth.flatten(1) > 0.5
+    both = (mask & label).sum(dim=1)
+    whole = label.sum(dim=1) / visible.to(truth).clamp(min=0.02)
+    total = mask.sum(dim=1) + whole
+    return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0)
+
+
 def _rolled(folder: str, config: TrainConfig) -> RolledSlices:
     """Return the rollouts of a folder, without those of volumes held or left out."""
     return RolledSlices(Path(folder), name_filter(config.held_out, config.leave_out))
+
+
+def _with_previous(image: Tensor, probability: Tensor) -> Tensor:
+    """Return the input with another previous mask; guides stay."""
+    return torch.cat([image[:, :3], probability, image[:, 4:]], dim=1)
 
 
 def _mean_dice(probability: Tensor, truth: Tensor) -> Tensor:

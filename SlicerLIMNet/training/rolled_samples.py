@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from SlicerLIMNet.domain.guides import nearness
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.imaging.error_clicks import PixelClick, next_click
-from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
+from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, extent, share_inside, square_box
 from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.training.augment import Warp
 from SlicerLIMNet.training.rollouts import Rollout, read_rollout
@@ -33,6 +35,24 @@ EXPANSION = 1.5
 WINDOWS = (1.0, 12.0)
 """A first look sees windows that are so many times smaller than the slice."""
 LEAST_SIDE = 14.0
+
+
+class RolledSlice(NamedTuple):
+    """A wrong slice of a rollout, and what was known of others.
+
+    Shapes: pixels, truth and before (size, size); guide_pixels and guide_masks (G, size, size) of
+    the nearest clicked slice and of the nearest one with a mask, or of none.
+    """
+
+    pixels: FloatArray
+    truth: BoolArray
+    before: BoolArray
+    click: PixelClick
+    guide_pixels: FloatArray
+    guide_masks: BoolArray
+    nearness: list[float]
+    visible: float
+    """Share of the object that lies in the crop."""
 
 
 class RolledSlices:
@@ -52,10 +72,8 @@ class RolledSlices:
         self._tables = [table for table in tables if len(table)]
         self._rollouts = [r for r, table in zip(self._rollouts, tables, strict=True) if len(table)]
 
-    def draw(
-        self, size: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, BoolArray, BoolArray, PixelClick] | None:
-        """Return a crop (size, size), its truth, the mask before and the click that corrects it.
+    def draw(self, size: int, rng: np.random.Generator) -> RolledSlice | None:
+        """Return a crop with the click that corrects it.
 
         None where nothing of the error is left in the crop.
         """
@@ -69,13 +87,33 @@ class RolledSlices:
             return None
         box = _box_for(before, click, rng)
         warp, side = Warp.draw(size, rng), (size, size)
-        image = rollout.images[index].astype(np.float32) / 255
-        pixels = warp.apply(cut(image, box, side))
-        masks = [warp.apply(cut(mask, box, side)) > 0.5 for mask in (truth, before)]
+        others = _guide_indices(rollout, turn, index)
+        shown = [index, *others]
+        pixels = [rollout.images[i].astype(np.float32) / 255 for i in shown]
+        images = np.stack([warp.apply(cut(image, box, side)) for image in pixels])
+        known = [truth, before, *(rollout.masks[turn, i] for i in others)]
+        masks = np.stack([warp.apply(cut(mask, box, side)) > 0.5 for mask in known])
         corrected = next_click(masks[0].astype(np.int8), masks[1])
         if corrected is None:
             return None
-        return pixels, masks[0], masks[1], corrected
+        near = [
+            nearness(abs(i - index) * rollout.slice_step, extent(rollout.masks[turn, i]))
+            for i in others
+        ]
+        visible = share_inside(truth, box)
+        return RolledSlice(
+            images[0], masks[0], masks[1], corrected, images[1:], masks[2:], near, visible
+        )
+
+
+def _guide_indices(rollout: Rollout, turn: int, index: int) -> list[int]:
+    """Return the nearest clicked slice and the nearest one with a mask, as a session has them."""
+    filled = np.flatnonzero(rollout.masks[turn].any(axis=(1, 2)))
+    filled = filled[filled != index]
+    vouched = np.intersect1d(filled, rollout.clicked[: turn + 1])
+    if not len(vouched):
+        return []
+    return [int(some[int(np.argmin(np.abs(some - index)))]) for some in (vouched, filled)]
 
 
 def _volume_name(path: Path) -> str:

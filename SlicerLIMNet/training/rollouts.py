@@ -46,6 +46,10 @@ class Rollout:
     images: npt.NDArray[np.uint8]
     truth: BoolArray
     masks: BoolArray
+    clicked: npt.NDArray[np.int64]
+    """[round], the slice clicked in each; -1 where nothing was left to click."""
+    slice_step: float
+    """From slice to slice, in pixels of a slice."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ def rollouts(
                 truth=np.packbits(made.truth),
                 masks=np.packbits(made.masks),
                 shape=np.array(made.masks.shape),
+                clicked=made.clicked,
+                slice_step=made.slice_step,
             )
     return [read_rollout(folder / _file_name(target)) for target in targets]
 
@@ -97,10 +103,14 @@ def roll_out(target: Target, engine: Networks, config: RolloutConfig) -> Rollout
     truth = target.volume.labels == target.value
     session = Session(volume, engine, Plane(0), RoundConfig(fusion=False))
     robot = RobotUser(truth, volume.geometry.spacing_zyx_mm, jitter_pixels=config.jitter_pixels)
-    masks = [outcome.mask for outcome in run_rounds(session, truth, robot, config.rounds)]
+    outcomes = list(run_rounds(session, truth, robot, config.rounds))
+    masks = np.stack([outcome.mask for outcome in outcomes])
+    clicks = [outcome.click for outcome in outcomes]
+    clicked = np.array([-1 if click is None else click.slice_index for click in clicks])
     stack = SliceStack(volume, Plane(0), session.window)
     images = np.stack([stack.image(i) for i in range(len(truth))])
-    return Rollout(np.round(images * 255).astype(np.uint8), truth, np.stack(masks))
+    shown = np.round(images * 255).astype(np.uint8)
+    return Rollout(shown, truth, masks, clicked, stack.slice_step)
 
 
 def read_rollout(path: Path) -> Rollout:
@@ -110,7 +120,13 @@ def read_rollout(path: Path) -> Rollout:
         voxels = int(np.prod(shape[1:]))
         truth = np.unpackbits(data["truth"], count=voxels).astype(bool).reshape(shape[1:])
         masks = np.unpackbits(data["masks"], count=shape[0] * voxels).astype(bool)
-        return Rollout(data["images"], truth, masks.reshape(shape))
+        return Rollout(
+            data["images"],
+            truth,
+            masks.reshape(shape),
+            data["clicked"],
+            float(data["slice_step"]),
+        )
 
 
 def as_volume(volume: LabelledVolume) -> Volume:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from SlicerLIMNet.networks.light_prompt import LightPromptNetwork, click_maps
+from SlicerLIMNet.networks.light_prompt import GUIDE_CHANNELS, LightPromptNetwork, click_maps
 
 VOID = (-1.0, -1.0, -1.0)
 
@@ -33,15 +33,51 @@ def points_of(*rows: tuple[float, float, float]) -> Tensor:
 CLICKS = points_of((20, 30, 0), (40.5, 12, 2), (50, 60, 1), VOID)
 
 
-def test_parameters_stay_within_the_budget(network):
-    assert sum(parameter.numel() for parameter in network.parameters()) <= 4_000_000
+@pytest.fixture(scope="module")
+def full() -> LightPromptNetwork:
+    """With everything that a network may have."""
+    torch.manual_seed(5)
+    return LightPromptNetwork(with_guides=True, with_grader=True).eval()
 
 
-def test_work_on_a_window_stays_below_a_gigaflop(network):
-    """0.9865 GFLOP, multiply and add = 2."""
+def test_parameters_stay_within_the_budget(full):
+    assert sum(parameter.numel() for parameter in full.parameters()) <= 4_000_000
+
+
+@torch.inference_mode()
+def test_guides_count_and_none_are_the_same_as_empty_ones(full):
+    seen = made_input()
+    guides = torch.rand(1, GUIDE_CHANNELS, 64, 64, generator=torch.Generator().manual_seed(9))
+    without = full(seen, CLICKS)
+    empty = full(torch.cat([seen, torch.zeros_like(guides)], dim=1), CLICKS)
+    guided = full(torch.cat([seen, guides], dim=1), CLICKS)
+    assert torch.equal(without, empty)
+    assert not torch.allclose(without, guided)
+
+
+@torch.inference_mode()
+def test_a_grade_comes_with_the_same_logits_and_looks_at_the_mask(full):
+    seen = made_input(2)
+    points = CLICKS.expand(2, -1, -1)
+    logits, grades = full.graded(seen, points)
+    assert torch.equal(logits, full(seen, points))
+    assert grades.shape == (2,)
+    assert grades[0] != grades[1]
+
+
+def test_no_gradient_of_a_grade_reaches_the_mask(full):
+    _, grades = full.graded(made_input(), CLICKS)
+    grades.sum().backward()
+    assert full.grader.out.weight.grad is not None
+    assert full.head.weight.grad is None
+    full.zero_grad()
+
+
+def test_work_on_a_window_stays_below_a_gigaflop(full):
+    """0.9984 GFLOP, multiply and add = 2."""
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
-        network(made_input(1, 128, 128), CLICKS)
+        full.graded(made_input(1, 128, 128), CLICKS)
     assert counter.get_total_flops() <= 1.0e9
 
 

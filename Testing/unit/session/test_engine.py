@@ -10,6 +10,7 @@ import torch
 
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import Preset, RoundConfig, preset_by_name
+from SlicerLIMNet.domain.guides import NO_GUIDES
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import ConfigError, DeviceError, WeightsError
 from SlicerLIMNet.imaging.error_clicks import PixelClick
@@ -214,8 +215,8 @@ def test_both_prompt_networks_answer_and_hand_their_zoom_on(build):
     clicks = [PixelClick(20, 20, True)]
     previous = np.zeros((48, 40), np.float32)
     previous[12:28, 14:28] = 1
-    first = ask(image, clicks, previous, None)
-    again = ask(image, clicks, previous, first.zoom)
+    first = ask(image, clicks, previous, None, NO_GUIDES)
+    again = ask(image, clicks, previous, first.zoom, NO_GUIDES)
     assert first.probability.shape == image.shape
     assert first.probability.dtype == np.float32
     assert first.zoom is not None

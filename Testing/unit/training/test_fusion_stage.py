@@ -39,7 +39,7 @@ def made() -> list[Rollout]:
     truth = disc(20, 20, 9)[None]
     masks = np.stack([disc(20, 20, 5)[None], disc(20, 20, 8)[None]])
     images = (80 + 100 * truth).astype(np.uint8)
-    return [Rollout(images, truth, masks)]
+    return [Rollout(images, truth, masks, np.zeros(2, np.int64), 1.0)]
 
 
 def test_rollouts_hold_every_round_of_the_session(pool, tmp_path):
@@ -49,6 +49,8 @@ def test_rollouts_hold_every_round_of_the_session(pool, tmp_path):
         assert rollout.images.shape == rollout.truth.shape == SHAPE
         assert rollout.masks.shape == (2, *SHAPE)
         assert rollout.masks[0].any()
+        assert rollout.truth[rollout.clicked[0]].any()
+        assert rollout.slice_step > 0
     assert describe(found).startswith("2 objects, mean Dice a round ")
 
 

@@ -11,6 +11,7 @@ from SlicerLIMNet.training.prompt_data import (
     LEAST_PIXELS,
     PromptSample,
     PromptSampler,
+    SampleRules,
     SourceShares,
 )
 from Testing.unit.training.tiny_data import write_images, write_volumes
@@ -133,3 +134,48 @@ def test_thick_slices_are_shown_as_they_were_acquired_only(pool):
         sideways = replace(target, slices=(target.slices[0], np.array([999]), np.array([999])))
         one = replace(thick, real={"CT": [sideways]})
         assert len(samples_of(one, replace(NOTHING, real=1.0), 20)) == 20
+
+
+@pytest.fixture(scope="module")
+def guided(pool) -> list[PromptSample]:
+    sampler = PromptSampler(
+        pool, SIZE, replace(NOTHING, real=1.0), seed=7, rules=SampleRules(guided=1.0)
+    )
+    return list(islice(sampler, 60))
+
+
+def test_guides_are_other_slices_of_the_object(guided):
+    with_guides = [sample for sample in guided if sample.guides is not None]
+    assert len(with_guides) > 50
+    for sample in with_guides:
+        assert sample.guides.shape == (SIZE, SIZE, 5)
+        assert sample.guides.dtype == np.float32
+        assert 0 <= sample.guides.min() <= sample.guides.max() <= 1 + 1e-5
+        assert sample.guides[..., 4].min() == sample.guides[..., 4].max() > 0
+    shows_any = [sample.guides[..., [1, 3]].any() for sample in with_guides]  # crops may miss it
+    assert np.mean(shows_any) > 0.8
+
+
+def test_a_guide_may_lie_beside_a_slice_where_the_object_has_ended(guided):
+    ended = [sample for sample in guided if not sample.truth.any()]
+    assert 0 < len(ended) < 0.3 * len(guided)
+    for sample in ended:
+        assert sample.previous.any()
+        assert not any(click.positive for click in sample.clicks)
+
+
+def test_samples_without_guides_are_drawn_unless_they_are_asked_for(many):
+    assert all(sample.guides is None for sample in many)
+
+
+def test_a_sample_tells_how_much_of_the_object_it_shows(many):
+    shares = [sample.visible for sample in many]
+    assert 0 < min(shares) < 0.5
+    assert max(shares) == 1
+    assert np.mean(np.equal(shares, 1)) > 0.4
+
+
+def test_without_defective_masks_a_sample_starts_from_nothing_or_from_a_whole_object(pool):
+    sampler = PromptSampler(pool, SIZE, SourceShares(), seed=3, rules=SampleRules(defective=0))
+    drawn = list(islice(sampler, 60))
+    assert not any(sample.previous.any() for sample in drawn if sample.truth.any())

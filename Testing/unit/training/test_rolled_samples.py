@@ -16,7 +16,7 @@ def disk(row: float, column: float, radius: float, side: int = 48) -> np.ndarray
     return (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
 
 
-def write_rollout(folder, name, truth, masks, images=None):
+def write_rollout(folder, name, truth, masks, images=None, clicked=(0, 2)):
     images = np.full(truth.shape, 90, np.uint8) if images is None else images
     np.savez_compressed(
         folder / f"{name}.npz",
@@ -24,6 +24,8 @@ def write_rollout(folder, name, truth, masks, images=None):
         truth=np.packbits(truth),
         masks=np.packbits(masks),
         shape=np.array(masks.shape),
+        clicked=np.array(clicked[: len(masks)]),
+        slice_step=2.0,
     )
 
 
@@ -49,7 +51,7 @@ def test_only_wrong_slices_are_drawn_with_the_click_that_corrects_them(folder):
         drawn = slices.draw(SIZE, rng_of(seed))
         if drawn is None:
             continue
-        image, truth, before, click = drawn
+        image, truth, before, click = drawn[:4]
         assert image.shape == truth.shape == before.shape == (SIZE, SIZE)
         assert 0 <= image.min() <= image.max() <= 1
         assert truth.any() != before.any()
@@ -85,7 +87,23 @@ def test_the_same_seed_gives_the_same_sample(folder):
     slices = RolledSlices(folder, lambda name: True)
     one, other = (slices.draw(SIZE, rng_of(3)) for _ in range(2))
     for left, right in zip(one, other, strict=True):
-        assert np.array_equal(left, right)
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_correction_knows_the_clicked_slices_and_the_nearest_mask(folder):
+    slices = RolledSlices(folder, lambda name: True)
+    drawn = [found for seed in range(60) if (found := slices.draw(SIZE, rng_of(seed)))]
+    missed = [found for found in drawn if found.truth.any()]  # slice 1 after round 1
+    carried = [found for found in drawn if not found.truth.any()]  # slice 2 after round 2
+    assert missed
+    assert carried
+    for found in missed:  # slice 0 was clicked, and is the only one with a mask
+        assert found.nearness == [pytest.approx(np.exp(-2 / 17))] * 2
+        np.testing.assert_array_equal(found.guide_masks[0], found.guide_masks[1])
+    for found in carried:  # slice 1 is nearer than slice 0, which was clicked
+        assert found.nearness == pytest.approx([np.exp(-4 / 17), np.exp(-2 / 17)])
+    assert {found.guide_pixels.shape for found in drawn} == {(2, SIZE, SIZE)}
+    assert all(0 < found.visible <= 1 for found in drawn)
 
 
 def test_volumes_that_are_held_out_are_not_read(folder):
