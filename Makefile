@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := demo,evaluate,train,dicom,slicer,dev
+EXTRAS := demo,evaluate,train,dicom,slicer,app,dev
 # More for pip, such as: make PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 PIP_ARGS :=
 
@@ -20,11 +20,12 @@ LIMNET_SAMPLE ?= $(wildcard ../shared/data/sample)
 export LIMNET_SAMPLE
 
 .DEFAULT_GOAL := help
-.PHONY: help install slicer-libraries check test test-all test-pythons format demo bench clean
+.PHONY: help install slicer-libraries browser check test test-all test-pythons format demo app bench clean
 
 help:
 	@echo "make install       make $(VENV) and install the package with everything it can use"
 	@echo "make demo          segment organs of a torso CT from clicks; writes demo-output/"
+	@echo "make app           the effect in a browser, without Slicer; make app VOLUME=ct.nii.gz"
 	@echo "make test          the gate: check, then all quick tests"
 	@echo "make check         formatting, lint, types"
 	@echo "make test-all      check, then all tests"
@@ -62,10 +63,14 @@ check: install
 slicer-libraries: install
 	@$(BIN)/python Testing/slicer/system_libraries.py
 
-test: check slicer-libraries
+# The browser of the app's tests: looked for, and installed where allowed.
+browser: install
+	@$(BIN)/python -m Testing.app.chromium
+
+test: check slicer-libraries browser
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: check slicer-libraries
+test-all: check slicer-libraries browser
 	$(BIN)/python -m pytest
 
 test-pythons:
@@ -75,6 +80,7 @@ test-pythons:
 	    echo "Python $$version:"; \
 	    $(MAKE) --no-print-directory VENV=build/venv-$$version PYTHON=$$python install && \
 	    build/venv-$$version/bin/python Testing/slicer/system_libraries.py && \
+	    build/venv-$$version/bin/python -m Testing.app.chromium && \
 	    build/venv-$$version/bin/python -m pytest -q -m "not slow" || exit 1; \
 	    break; \
 	  done; \
@@ -86,6 +92,9 @@ format: install
 
 demo: install
 	$(BIN)/limnet demo
+
+app: install slicer-libraries
+	$(BIN)/limnet app $(VOLUME)
 
 bench: install slicer-libraries
 	$(BIN)/limnet bench

@@ -1,8 +1,18 @@
-"""Adds the shipped weights, which stand beside the package in a checkout, to what is installed."""
+"""Says which packages are installed: the engine, the app with the effect's library, the weights.
+
+Library and weights stand beside the engine in a checkout.
+"""
 
 from setuptools import find_packages, setup
 
 setup(
-    packages=[*find_packages(include=["SlicerLIMNet*"]), "SlicerLIMNet.Resources"],
-    package_dir={"SlicerLIMNet.Resources": "Resources"},
+    packages=[
+        *find_packages(include=["SlicerLIMNet*", "LIMNetSegmentApp*"]),
+        "SlicerLIMNet.Resources",
+        "LIMNetSegmentLib",
+    ],
+    package_dir={
+        "SlicerLIMNet.Resources": "Resources",
+        "LIMNetSegmentLib": "LIMNetSegment/LIMNetSegmentLib",
+    },
 )

@@ -67,7 +67,10 @@ class FakeNetworks:
         self.slices_encoded = 0
         self.slices_judged = 0
         self.references_seen: list[tuple[int, ...]] = []
+        self.settled_seen: list[frozenset[int]] = []
+        self.facts_seen: list[FloatArray] = []
         self.guides_seen: list[Guides] = []
+        self.facts_seen: list[FloatArray] = []
         self.guides_seen: list[Guides] = []
         self.previous_seen: list[FloatArray] = []
         self.clicks_seen: list[tuple[Click, ...]] = []
@@ -115,8 +118,10 @@ class FakeNetworks:
             references = {task.start: references[task.start]}
         self.references_seen.append(tuple(sorted(references)))
         ways = [self._way(task, references, direction, cancel) for direction in Direction]
+        self.settled_seen.append(task.settled)
         for pair in zip_longest(*ways):
-            yield from (found for found in pair if found is not None)
+            found = (one for one in pair if one is not None)
+            yield from (one for one in found if one.index not in task.settled)
 
     def _way(
         self,
@@ -142,8 +147,10 @@ class FakeNetworks:
         images: Sequence[FloatArray],
         previous: Sequence[BoolArray],
         current: Sequence[BoolArray],
+        facts: Sequence[FloatArray],
     ) -> npt.NDArray[np.float64]:
         self._maybe_fail("prefer")
+        self.facts_seen += list(facts)
         self.slices_judged += len(images)
         if self.preference is not None:
             return np.full(len(images), self.preference)

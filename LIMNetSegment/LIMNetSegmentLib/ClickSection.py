@@ -9,7 +9,8 @@ from slicer.i18n import tr as _
 
 from .Connections import Connections
 from .EffectLogic import EffectLogic
-from .PanelState import ClickRow, PanelState
+from .PanelState import PanelState
+from .PanelTexts import clicksTextOf
 from .Parameter import EffectOptions
 
 POSITIVE_COLOUR, NEGATIVE_COLOUR = "#28aa5c", "#d9483b"
@@ -61,7 +62,7 @@ class ClickSection:
         """Show the active sign and the clicks."""
         active = self.positiveButton if options.positive else self.negativeButton
         active.setChecked(True)
-        self.label.setText(_clicksText(state.clicks))
+        self.label.setText(clicksTextOf(state.clicks))
         self.removeButton.setEnabled(bool(state.clicks))
 
     def removeLast(self) -> None:
@@ -73,17 +74,6 @@ class ClickSection:
     def cleanup(self) -> None:
         """Hear no more of the buttons."""
         self._connections.removeAll()
-
-
-def _clicksText(clicks: tuple[ClickRow, ...]) -> str:
-    if not clicks:
-        return _("No clicks yet")
-    positive = sum(click.positive for click in clicks)
-    text = _("{positive} positive, {negative} negative").format(
-        positive=positive, negative=len(clicks) - positive
-    )
-    waiting = sum(click.isWaiting for click in clicks)
-    return _("{text}, {n} new").format(text=text, n=waiting) if waiting else text
 
 
 def _signButton(text: str, colour: str, toolTip: str) -> qt.QPushButton:

@@ -29,9 +29,11 @@ from .SessionJobs import (
     Look,
     RemoveClick,
     RunRound,
+    SaveSession,
     SetLocks,
     SliceDone,
     StartEngine,
+    TakeFromFile,
     TakeLeftBehind,
 )
 from .Signal import Signal
@@ -352,6 +354,32 @@ class EffectLogic:
             self._status.say("No round has changed this segment last.")
         else:
             self._showHeld()
+
+    # Files
+
+    @_action
+    def saveSession(self, path: Path) -> None:
+        """Write the segment's session as `NAME.zip`, after what is under way.
+
+        The file is whole as soon as it is there; where none is there once `isBusy` is over, the
+        status says why. `limnet segment --session` goes on from it.
+        """
+        record = self._selected()
+        if record is None:
+            return
+        make = functools.partial(SaveSession, path=path)
+        self._enqueue(Action(record, make, "saving of the session"))
+
+    @_action
+    def openSession(self, path: Path) -> None:
+        """Go on with a session from a file, with its mask, in place of what the segment holds."""
+        record = self._selected()
+        if record is None:
+            return
+        self.keepPartial()
+        self._status.say("")
+        make = functools.partial(TakeFromFile, path=path)
+        self._enqueue(Action(record, make, "session from a file"))
 
     # After a crash
 

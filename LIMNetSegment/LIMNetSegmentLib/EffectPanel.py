@@ -15,8 +15,10 @@ from .EffectLogic import EffectLogic
 from .InstallLogic import InstallLogic
 from .InstallPanel import InstallPanel, chooseFolder
 from .PanelState import PanelState
+from .PanelTexts import hintOf, planeTextOf
 from .Parameter import EffectOptions
 from .RoundSection import RoundSection
+from .SessionFiles import SessionFiles
 from .SliceSection import SliceSection
 from .WeightsPanel import WeightsPanel
 
@@ -60,6 +62,8 @@ class EffectPanel:
         self.advanced = AdvancedOptions(self._changeAdvanced)
         self.weights = WeightsPanel(dataFolder, self.showState)
         self.advanced.addRow(_("Weights:"), self.weights.widget)
+        self.files = SessionFiles(logic)
+        self.advanced.addRow(_("Session:"), self.files.widget)
         self.planeLabel = qt.QLabel()
         self.planeLabel.setWordWrap(True)
         self._work = qt.QWidget()
@@ -76,7 +80,10 @@ class EffectPanel:
         layout.addStretch(1)
         self.isReady = False
         """Whether the engine can run, so that the effect takes clicks and keys."""
-        self._sections = (self.clicks, self.rounds, self.slices, self.advanced, self.weights)
+        self._sections = (
+            *(self.clicks, self.rounds, self.slices),
+            *(self.advanced, self.weights, self.files),
+        )
 
     @property
     def statusText(self) -> str:
@@ -114,13 +121,14 @@ class EffectPanel:
             self._onReady()
 
     def _showWork(self, state: PanelState, options: EffectOptions) -> None:
-        self.status.setText(state.statusText or _hint(state))
+        self.status.setText(state.statusText or hintOf(state))
         self.status.setStyleSheet(_ERROR_STYLE if state.isError else "")
         self.clicks.show(state, options)
         self.rounds.show(state, options)
         self.slices.show(state)
+        self.files.show(state)
         self.advanced.show(options, state.deviceText)
-        self.planeLabel.setText(_planeText(state))
+        self.planeLabel.setText(planeTextOf(state))
         self.planeLabel.setVisible(bool(state.planeName))
 
     def _makeAdvancedButton(self) -> qt.QToolButton:
@@ -147,33 +155,3 @@ class EffectPanel:
 
     def _changeAdvanced(self) -> None:
         self._onOptions(self.advanced.read(self._logic.options))
-
-
-def _hint(state: PanelState) -> str:
-    """What to do next, where there is nothing else to say."""
-    if state.isAskingPartial:
-        return _("The round was stopped. Keep the slices done so far, or go back?")
-    if state.isRoundRunning:
-        return _("Propagating; clicks are taken meanwhile and wait.")
-    if not state.isReady:
-        return _("Choose a source volume and a segment.")
-    if not state.clicks:
-        return _("Click the structure in any slice view.")
-    if state.canPropagate:
-        return _("Click again where the slice is wrong, or propagate.")
-    return _("Look through the slices; click where one is wrong, and propagate again.")
-
-
-def _planeText(state: PanelState) -> str:
-    names = {
-        "axial": _("Axial"),
-        "coronal": _("Coronal"),
-        "sagittal": _("Sagittal"),
-        "oblique": _("Oblique"),
-    }
-    facts = [_("{plane} slices").format(plane=names.get(state.planeName, state.planeName))]
-    if state.rounds:
-        facts.append(_("rounds: {n}").format(n=state.rounds))
-    if state.deviceText:
-        facts.append(state.deviceText)
-    return ", ".join(facts)

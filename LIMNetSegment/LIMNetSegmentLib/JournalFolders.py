@@ -23,9 +23,14 @@ _JOURNAL = "journal.jsonl"
 class JournalFolders:
     """The folders of this run, and what crashed runs have left; one thread at a time."""
 
-    def __init__(self, root: Path) -> None:
-        """Take the folder that all runs share; nothing is made before a journal is begun."""
-        self._root = root
+    def __init__(self, root: Path, keep: bool = False) -> None:
+        """Begin a run; nothing is made before a journal is begun.
+
+        Args:
+            root: The folder that all runs share.
+            keep: Whether journals outlive an orderly end as they do a crash.
+        """
+        self._root, self._keeps = root, keep
         self._run: Path | None = None
         self._lock: IO[bytes] | None = None
 
@@ -71,10 +76,10 @@ class JournalFolders:
         self._dropEmptyRuns()
 
     def close(self) -> None:
-        """End this run in order: its journals are needed no more."""
+        """End this run in order: its journals are needed no more, unless they are to be kept."""
         if self._lock is not None:
             self._lock.close()
-        if self._run is not None:
+        if self._run is not None and not self._keeps:
             shutil.rmtree(self._run, ignore_errors=True)
         self._run = self._lock = None
 
@@ -82,12 +87,12 @@ class JournalFolders:
         if self._run is None:
             self._root.mkdir(parents=True, exist_ok=True)
             self._run = Path(tempfile.mkdtemp(prefix=_RUN, dir=self._root))
-            self._lock = _locked(self._run / _LOCK)
+            self._lock = lockedFile(self._run / _LOCK)
         return self._run
 
     def _crashedRuns(self) -> Iterator[Path]:
         for run in self._root.glob(f"{_RUN}*"):
-            if run != self._run and (lock := _locked(run / _LOCK)) is not None:
+            if run != self._run and (lock := lockedFile(run / _LOCK)) is not None:
                 lock.close()
                 yield run
 
@@ -102,13 +107,7 @@ def hasCrashedRuns(root: Path | None) -> bool:
     return root is not None and next(root.glob(f"{_RUN}*/*{_SUFFIX}"), None) is not None
 
 
-def _nameOf(volumeSha256: str, segmentName: str) -> str:
-    """Return a file name that tells volume and segment apart from others."""
-    segment = hashlib.sha256(segmentName.encode("utf-8")).hexdigest()
-    return f"{volumeSha256[:16]}-{segment[:8]}"
-
-
-def _locked(path: Path) -> IO[bytes] | None:
+def lockedFile(path: Path) -> IO[bytes] | None:
     """Return a file that this process has locked until it is closed; None where another has."""
     try:
         file = path.open("ab")
@@ -127,3 +126,9 @@ def _locked(path: Path) -> IO[bytes] | None:
         file.close()
         return None
     return file
+
+
+def _nameOf(volumeSha256: str, segmentName: str) -> str:
+    """Return a file name that tells volume and segment apart from others."""
+    segment = hashlib.sha256(segmentName.encode("utf-8")).hexdigest()
+    return f"{volumeSha256[:16]}-{segment[:8]}"

@@ -43,7 +43,8 @@ class ResultWriter:
             self._status.say("The segment was edited meanwhile; the stopped round was dropped.")
             return
         self._write(record, held.present, held.reply, isRound=True)
-        self._status.say(f"Kept the {held.done} slices that the round had reached.")
+        slices = "slice" if held.done == 1 else f"{held.done} slices"
+        self._status.say(f"Kept the {slices} that the round had reached.")
 
     def _accepts(self, running: Running, record: SegmentRecord) -> bool:
         """Return whether a result still belongs to the segment; if not, say why."""
@@ -109,5 +110,6 @@ def _remarks(shown: MaskBox, reply: SessionReply, isRound: bool) -> list[str]:
         return ["Part of the mask lies where the editor's masking forbids to draw."]
     if isRound:
         count = len(reply.facts.changedSlices)
-        return [f"Round {reply.facts.rounds} changed {count} slices."]
+        slices = "1 slice" if count == 1 else f"{count} slices"
+        return [f"Round {reply.facts.rounds} changed {slices}."]
     return []

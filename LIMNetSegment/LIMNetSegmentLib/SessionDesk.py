@@ -117,15 +117,19 @@ class SessionDesk:
     """Engine, sessions, and the journals that they write."""
 
     def __init__(
-        self, makeEngine: MakeEngine | None = None, journalRoot: Path | None = None
+        self,
+        makeEngine: MakeEngine | None = None,
+        journalRoot: Path | None = None,
+        keepJournals: bool = False,
     ) -> None:
         """Begin without engine and sessions.
 
         Args:
             makeEngine: Makes an engine of a preset and a device; the engine's own way if not given.
             journalRoot: Where journals are kept against a crash; nowhere if not given.
+            keepJournals: Whether they outlive an orderly end, too: where no scene is saved.
         """
-        self.folders = None if journalRoot is None else JournalFolders(journalRoot)
+        self.folders = None if journalRoot is None else JournalFolders(journalRoot, keepJournals)
         """Of the journals."""
         self._makeEngine = makeEngine or _makeEngine
         self._engine: Any = None
@@ -239,6 +243,25 @@ class SessionDesk:
         session = Session.open(
             self.folders.take(folder), self.volume(ground), self.engine(ground.options)
         )
+        return self._inPlace(ground, session)
+
+    def openFile(self, ground: Ground, path: Path) -> OpenSession:
+        """Return the session of a file, in place of the segment's; the file stays as it is.
+
+        Raises:
+            LIMNetError: It cannot be opened, or belongs to a volume of another size.
+        """
+        from SlicerLIMNet.session.session import Session
+
+        volume, engine = self.volume(ground), self.engine(ground.options)
+        session = Session.open(path, volume, engine)
+        folder = self._newFolder(ground, volume)
+        if folder is not None:  # where it goes on
+            session.save(folder)
+            session = Session.open(folder, volume, engine)
+        return self._inPlace(ground, session)
+
+    def _inPlace(self, ground: Ground, session: Session) -> OpenSession:
         places = {ground.state: 0}  # the segment was as when nothing had happened
         serial = self._open[ground.key].serial if ground.key in self._open else 0
         opened = OpenSession(session, ground.owner, places, serial=serial)

@@ -196,6 +196,30 @@ class DropLeftBehind:
 
 
 @dataclass(frozen=True, eq=False)
+class SaveSession:
+    """Write a session to a file that other programs go on from; returns nothing."""
+
+    ground: Ground
+    path: Path
+    """Ends in `.zip`."""
+
+    def run(self, desk: SessionDesk, _tell: Tell) -> None:
+        desk.prepare(self.ground).session.save(self.path)
+
+
+@dataclass(frozen=True, eq=False)
+class TakeFromFile:
+    """Go on with a session from a file, in place of the segment's."""
+
+    ground: Ground
+    path: Path
+    """As `SaveSession` or `limnet segment --session` have written it."""
+
+    def run(self, desk: SessionDesk, _tell: Tell) -> SessionReply:
+        return _reply(desk, self.ground, desk.openFile(self.ground, self.path))
+
+
+@dataclass(frozen=True, eq=False)
 class Forget:
     """Close sessions whose segments are gone."""
 

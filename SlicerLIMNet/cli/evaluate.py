@@ -164,6 +164,8 @@ def _runs(
     chosen = round_options(arguments)
     if arguments.follow is not None:
         chosen["follow"] = arguments.follow
+    if arguments.incremental is not None:
+        chosen["incremental"] = arguments.incremental
     if arguments.fusion_margin is not None:
         chosen["fusion_margin"] = arguments.fusion_margin
     depends_on = {name: figures_depend_on(name, engine) for name in methods}

@@ -108,12 +108,18 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_path_options(parser: argparse.ArgumentParser) -> None:
-    """Add what else can be chosen about a round: `--follow`, `--fusion-margin`."""
+    """Add what else can be chosen about a round: `--follow`, `--incremental`, ..."""
     parser.add_argument(
         "--follow",
         choices=(NEAREST, CLICKED),
         help="whether a slice is followed from its nearest reference or from the slice just "
         "clicked (default: the preset's)",
+    )
+    parser.add_argument(
+        "--incremental",
+        action=argparse.BooleanOptionalAction,
+        help="whether masks between two slices that were clicked in earlier rounds stay as they "
+        "are (default: the preset's)",
     )
     parser.add_argument(
         "--fusion-margin",

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from SlicerLIMNet import __version__
 from SlicerLIMNet.cli import (
+    app,
     baselines,
     bench,
     demo,
@@ -29,13 +30,14 @@ from SlicerLIMNet.errors import Cancelled, LIMNetError
 
 DONE, USER_ERROR, WRONG_USAGE, CANCELLED = 0, 1, 2, 130
 
-COMMANDS = (segment, evaluate, manifest, baselines, weights, train, demo, bench)
+COMMANDS = (segment, evaluate, manifest, baselines, weights, train, demo, app, bench)
 
 _DESCRIPTION = "Click-based 3D segmentation of CT and MR."
 _EPILOG = """\
 examples:
   limnet segment ct.nii.gz --clicks clicks.json -o liver.seg.nrrd
   limnet demo
+  limnet app ct.nii.gz
   limnet evaluate manifest.json --protocol worst-slice --json figures.json
   limnet COMMAND --help
 """

@@ -31,6 +31,8 @@ class RoundConfig:
     """References: `permanent` takes every prompted slice, `paper` only the one just clicked."""
     follow: str = NEAREST
     """With `permanent`: slices are followed from the `nearest` reference, or from the `clicked`."""
+    incremental: bool = True
+    """With `permanent` and `nearest`: masks between two references stay if both are old."""
     fusion: bool = True
     """Whether the quality network chooses between previous and new mask; else the new one stays."""
     fusion_margin: float = 0.0
@@ -46,8 +48,9 @@ class RoundConfig:
             raise ConfigError(f"memory is {PERMANENT} or {PAPER}, not {self.memory!r:.50}")
         if self.follow not in (NEAREST, CLICKED):
             raise ConfigError(f"follow is {NEAREST} or {CLICKED}, not {self.follow!r:.50}")
-        if not isinstance(self.fusion, bool):
-            raise ConfigError(f"fusion is true or false, not {self.fusion!r:.50}")
+        for name in ("fusion", "incremental"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} is true or false, not {getattr(self, name)!r:.50}")
         is_number = isinstance(self.fusion_margin, (int, float))
         if not (is_number and 0 <= self.fusion_margin < 0.5):
             raise ConfigError(f"a fusion margin is 0 to under 0.5, not {self.fusion_margin!r:.50}")

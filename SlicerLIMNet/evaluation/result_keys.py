@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from SlicerLIMNet.errors import VolumeError
@@ -14,9 +15,17 @@ from SlicerLIMNet.io.manifest import ManifestVolume
 FORMAT = 2
 """Of a result; a change of any figure's definition raises it, and old results are not used."""
 
-_SHARED_SOURCES = ("domain", "imaging")
-_ENGINE_SOURCES = ("networks", "memory", "prompting", "fusion", "propagation", "session")
-_BASELINE_SOURCES = ("evaluation/baselines",)
+_ENGINE_SOURCES = (
+    "domain",
+    "imaging",
+    "networks",
+    "memory",
+    "prompting",
+    "fusion",
+    "propagation",
+    "session",
+)
+_BASELINE_SOURCES = ("evaluation/baselines", "imaging/window.py")
 
 
 def result_key(entry: ManifestVolume, label: str, settings: RunSettings, with_surface: bool) -> str:
@@ -80,8 +89,7 @@ def _program_checksum(of_engine: bool) -> str:
     The engine and the baselines know nothing of each other.
     """
     package = Path(__file__).resolve().parents[1]
-    own = _ENGINE_SOURCES if of_engine else _BASELINE_SOURCES
-    parts = (*_SHARED_SOURCES, *own)
-    files = sorted(file for part in parts for file in (package / part).rglob("*.py"))
-    sums = [_file_checksum(file, 0) for file in files]
+    parts = [package / part for part in (_ENGINE_SOURCES if of_engine else _BASELINE_SOURCES)]
+    found = [[part] if part.is_file() else part.rglob("*.py") for part in parts]
+    sums = [_file_checksum(file, 0) for file in sorted(chain.from_iterable(found))]
     return hashlib.sha256("".join(sums).encode("ascii")).hexdigest()

@@ -76,6 +76,7 @@ class RunSettings:
                 "memory": rounds.memory,
                 "range": rounds.range,
                 "follow": rounds.follow,
+                "incremental": rounds.incremental,
                 "fusion_margin": rounds.fusion_margin,
                 "empty_slices_to_stop": rounds.empty_slices_to_stop,
             }

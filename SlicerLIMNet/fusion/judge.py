@@ -10,10 +10,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.fusion.facts import swapped
 from SlicerLIMNet.imaging.crops import JudgeCrop, JudgeCropConfig, judge_crop
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 
 BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float32]
 
 
 class Judge:
@@ -48,6 +50,7 @@ class Judge:
         images: Sequence[npt.NDArray[Any]],
         previous: Sequence[BoolArray],
         current: Sequence[BoolArray],
+        facts: Sequence[FloatArray] | None = None,
     ) -> npt.NDArray[np.float64]:
         """Return for every slice how probable it is that its previous mask is the better one.
 
@@ -55,6 +58,7 @@ class Judge:
             images: (H, W) or (H, W, 3) each, 0..1.
             previous: (H, W) each.
             current: (H, W) each.
+            facts: (FACTS,) each, see `pair_facts`; a network that asks for none leaves them alone.
 
         Returns:
             (slices,), swap-averaged; 0.5, which takes the current mask, where both are equal.
@@ -64,14 +68,18 @@ class Judge:
         for start in range(0, len(differing), self._batch_size):
             part = differing[start : start + self._batch_size]
             crops = [judge_crop(images[i], previous[i], current[i], self._crop) for i in part]
-            answers[part] = self._ask(crops)
+            known = None if facts is None else np.stack([facts[i] for i in part])
+            answers[part] = self._ask(crops, known)
         return answers
 
-    def _ask(self, crops: Sequence[JudgeCrop]) -> npt.NDArray[np.float64]:
+    def _ask(self, crops: Sequence[JudgeCrop], known: FloatArray | None) -> npt.NDArray[np.float64]:
         image = self._tensor([self._channels(crop) for crop in crops])
         mask_a = self._tensor([crop.mask_a[None] for crop in crops])
         mask_b = self._tensor([crop.mask_b[None] for crop in crops])
-        return self._network(image, mask_a, mask_b).double().cpu().numpy()
+        facts = None
+        if known is not None and self._network.facts:
+            facts = self._tensor(known), self._tensor(swapped(known))
+        return self._network(image, mask_a, mask_b, facts).double().cpu().numpy()
 
     def _channels(self, crop: JudgeCrop) -> npt.NDArray[Any]:
         """Return the image as (channels, size, size), in as many channels as the network has."""
@@ -81,6 +89,6 @@ class Judge:
         colours = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
         return colours.transpose(2, 0, 1)
 
-    def _tensor(self, arrays: Sequence[npt.NDArray[Any]]) -> Tensor:
-        stacked = np.stack(arrays).astype(np.float32)
+    def _tensor(self, arrays: Sequence[npt.NDArray[Any]] | FloatArray) -> Tensor:
+        stacked = np.stack(list(arrays)).astype(np.float32)
         return torch.from_numpy(stacked).to(self._device, self._dtype)

@@ -38,14 +38,6 @@ def extent(mask: npt.NDArray[np.bool_]) -> int:
     return 0 if found is None else max(found[1] - found[0], found[3] - found[2])
 
 
-def share_inside(mask: npt.NDArray[np.bool_], box: Box) -> float:
-    """Return which share of a mask lies in a box; 1 for an empty mask."""
-    total = int(np.count_nonzero(mask))
-    top, left = max(0, box[0]), max(0, box[2])
-    inside = mask[top : max(top, box[1]), left : max(left, box[3])]
-    return int(np.count_nonzero(inside)) / total if total else 1.0
-
-
 def cut(image: npt.NDArray[Any], box: Box, size: tuple[int, int]) -> FloatArray:
     """Return a box of an image resampled to a size: averaged if it shrinks, linear if it grows.
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import zipfile
-import zlib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ import numpy.typing as npt
 
 from SlicerLIMNet.domain.masks import FOREGROUND, SparseProbability
 from SlicerLIMNet.errors import OutputError, SessionError
+from SlicerLIMNet.io.archives import ArchiveFault, ArchiveLimits, unpack
 from SlicerLIMNet.io.npz_files import read_arrays
 from SlicerLIMNet.io.write_aside import write_aside
 
@@ -29,10 +28,8 @@ __all__ = [
     "zip_folder",
 ]
 
-MOST_FILES = 100_000
 MOST_UNPACKED_BYTES = 1 << 33
 
-_CHUNK = 1 << 20
 _BYTES_A_SLICE = 64  # of numbers that say where a slice and its box are
 
 
@@ -144,22 +141,10 @@ def unzip_folder(
     path, folder = Path(path), Path(folder)
     if not path.is_file():
         raise SessionError(f"there is no file {path}")
-    written: list[Path] = []
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = _safe_members(archive, path, most_bytes)
-            _make_empty(folder)
-            for name, member in members.items():
-                written.append(folder / name)
-                _unpack(archive, member, folder / name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        _remove(written)
-        raise SessionError(f"{path} is no zip of a session, or a damaged one") from error
-    except OSError as error:
-        _remove(written)
-        raise OutputError(
-            f"{path} could not be unpacked into {folder} ({error.strerror or error})"
-        ) from error
+        unpack(path, folder, ArchiveLimits(unpacked_bytes=most_bytes), "a session", ".limnet")
+    except ArchiveFault as fault:
+        raise SessionError(f"{path} {fault}") from fault
 
 
 def _read_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
@@ -215,55 +200,3 @@ def _slices(
         slices[index] = SparseProbability(shape[1:], (row0, row1, column0, column1), part)
         start += part.size
     return slices
-
-
-def _safe_members(
-    archive: zipfile.ZipFile, path: Path, most_bytes: int
-) -> dict[str, zipfile.ZipInfo]:
-    """Return the files of an archive by the safe name that each gets."""
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    total = sum(member.file_size for member in members)
-    if len(members) > MOST_FILES or total > most_bytes:
-        raise SessionError(f"{path} would unpack {len(members)} files and {total} bytes; too large")
-    for member in members:
-        kind = stat.S_IFMT(member.external_attr >> 16)
-        is_plain = kind in (0, stat.S_IFREG)
-        parts = PurePosixPath(member.filename.replace("\\", "/")).parts
-        is_inside = bool(parts) and not any(p in ("..", "/") or ":" in p for p in parts)
-        if not (is_plain and is_inside):
-            raise SessionError(
-                f"{path} holds {member.filename!r:.80}, a link or a file outside its folder"
-            )
-    return _without_folder_around(members, path)
-
-
-def _without_folder_around(
-    members: list[zipfile.ZipInfo], path: Path
-) -> dict[str, zipfile.ZipInfo]:
-    names = [PurePosixPath(member.filename.replace("\\", "/")) for member in members]
-    top = names[0].parts[0] if names else ""
-    if top.endswith(".limnet") and all(name.parts[0] == top for name in names):
-        names = [name.relative_to(top) for name in names]
-    named = dict(zip((name.as_posix() for name in names), members, strict=True))
-    if len(named) != len(members):
-        raise SessionError(f"{path} holds two files of the same name")
-    return named
-
-
-def _make_empty(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise OutputError(f"the folder {folder} is not empty; unpack the session into a new one")
-
-
-def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
-    """Write one file; what is unpacked never grows beyond the size that was checked."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(member) as source, target.open("xb") as file:
-        while piece := source.read(_CHUNK):
-            file.write(piece)
-
-
-def _remove(files: list[Path]) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)

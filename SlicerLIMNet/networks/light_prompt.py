@@ -19,6 +19,8 @@ from SlicerLIMNet.networks.light_layers import ConvNorm, GlobalContext, Residual
 
 CLICK_RADIUS = 3.0  # pixels of the network's input
 SIMILARITY_WIDTHS = (0.04, 0.15)  # of the window: near twin, same tissue
+WINDOW_NUMBERS = 14
+"""What is known of the mask that a window of a first click led to, see `window_numbers`."""
 GUIDE_CHANNELS = 5
 """Grey images and probabilities of two other slices, and how near the second one is."""
 
@@ -48,14 +50,14 @@ class LightPromptNetwork(nn.Module):
         self,
         widths: PromptWidths | Mapping[str, Any] | None = None,
         with_guides: bool = False,
-        with_grader: bool = False,
+        with_choice: bool = False,
     ) -> None:
         """Build it.
 
         Args:
             widths: Channels; those that a mapping leaves out have their default.
             with_guides: Whether it is shown other slices of the object.
-            with_grader: Whether it can tell how good its masks are.
+            with_choice: Whether it can choose among the windows of a first click.
         """
         super().__init__()
         self.guide_channels = GUIDE_CHANNELS if with_guides else 0
@@ -78,7 +80,7 @@ class LightPromptNetwork(nn.Module):
         self.up4 = UpBlock(width.eighth, one, one)
         self.up2 = UpBlock(one, width.stem, width.half)
         self.head = nn.Conv2d(width.half, 4, 3, padding=1)
-        self.grader = MaskGrader(four, width.eighth, width.half) if with_grader else None
+        self.choice = WindowChoice() if with_choice else None
 
     def forward(self, image_and_previous: Tensor, points: Tensor) -> Tensor:
         """Return the mask's logits, (B, 1, H, W).
@@ -89,23 +91,6 @@ class LightPromptNetwork(nn.Module):
                 `guide_channels`, or 0 where there are none.
             points: (B, 2K, 3): row, column, order; the first K rows are positive clicks.
         """
-        return self._features(image_and_previous, points)[-1]
-
-    def graded(self, image_and_previous: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mask's logits and the logit of the Dice that it will have, (B,).
-
-        The Dice is that of the whole object, whether or not the crop holds all of it. No gradient
-        of a grade reaches the mask. Only for networks that have a grader.
-        """
-        assert self.grader is not None
-        deep, eighth, fine, logits = self._features(image_and_previous, points)
-        grade = self.grader(deep.detach(), eighth.detach(), fine.detach(), logits.detach())
-        return logits, grade
-
-    def _features(
-        self, image_and_previous: Tensor, points: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return features at strides 32, 8 and 2, and the logits."""
         image = image_and_previous[:, :3]
         maps = click_maps(image, points).to(image.dtype)
         seen = [image_and_previous[:, :4] * 2 - 0.5, maps]
@@ -115,10 +100,9 @@ class LightPromptNetwork(nn.Module):
         quarter = self.stage4(half)
         eighth = self.stage8(quarter)
         sixteenth = self.stage16(eighth)
-        deepest = self.stage32(sixteenth)
-        up8 = self.up8(self.up16(deepest, sixteenth), eighth)
-        fine = self.up2(self.up4(up8, quarter), half)
-        return deepest, up8, fine, functional.pixel_shuffle(self.head(fine), 2)
+        deep = self.up16(self.stage32(sixteenth), sixteenth)
+        fine = self.up2(self.up4(self.up8(deep, eighth), quarter), half)
+        return functional.pixel_shuffle(self.head(fine), 2)
 
     def _guides(self, given: Tensor) -> Tensor:
         """Return the channels of the guides, 0 where none are given."""
@@ -128,44 +112,24 @@ class LightPromptNetwork(nn.Module):
         return given.new_zeros(batch, self.guide_channels, height, width)
 
 
-class MaskGrader(nn.Module):
-    """Tells from features how good a mask is, as SAM's head does (Kirillov et al., 2023)."""
+class WindowChoice(nn.Module):
+    """Scores the windows of a first click by what their masks look like."""
 
-    def __init__(self, deep: int, eighth: int, fine: int) -> None:
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
         super().__init__()
-        inputs = deep + 2 * eighth + 2 * fine + _GRADER_NUMBERS
         self.layers = nn.Sequential(
-            nn.Linear(inputs, 128), nn.ReLU(inplace=True), nn.Linear(128, 64), nn.ReLU(inplace=True)
+            nn.Linear(WINDOW_NUMBERS, 32), nn.ReLU(inplace=True), nn.Linear(32, 1)
         )
-        self.out = nn.Linear(64, 1)
+        self.register_buffer("mean", torch.zeros(WINDOW_NUMBERS))
+        self.register_buffer("deviation", torch.ones(WINDOW_NUMBERS))
 
-    def forward(self, deep: Tensor, eighth: Tensor, fine: Tensor, logits: Tensor) -> Tensor:
-        """Return logits of the Dice (B,), from features at strides 32, 8 and 2."""
-        probability = logits.float().sigmoid()
-        pooled = [deep.float().mean(dim=(2, 3))]
-        for features, stride in ((eighth, 8), (fine, 2)):
-            inside = functional.avg_pool2d(probability, stride)
-            pooled += [_mean(features.float(), inside), _mean(features.float(), 1 - inside)]
-        known = torch.cat([*pooled, _numbers(probability)], dim=1)
-        return self.out(self.layers(known.to(self.out.weight.dtype)))[:, 0]
-
-
-_GRADER_NUMBERS = 4
-
-
-def _numbers(probability: Tensor) -> Tensor:
-    """Area, doubt, and what of edge and middle is inside, of masks (B, 1, H, W): (B, 4)."""
-    doubt = (probability * (1 - probability)).mean(dim=(1, 2, 3))
-    area = probability.mean(dim=(1, 2, 3))
-    rims = [probability[..., 0, :], probability[..., -1, :]]
-    rims += [probability[..., 0], probability[..., -1]]
-    rim = torch.cat(rims, dim=2).mean(dim=(1, 2))
-    return torch.stack([area, area.sqrt(), 4 * doubt / (area + 0.01), rim], dim=1)
-
-
-def _mean(features: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean over pixels: (B, C, h, w) and (B, 1, h, w) to (B, C)."""
-    return (features * weights).sum(dim=(2, 3)) / (weights.sum(dim=(2, 3)) + 0.1)
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Return scores (...,) of windows (..., WINDOW_NUMBERS): the higher, the better."""
+        normal = ((numbers - self.mean) / self.deviation).clamp(-5, 5)
+        return self.layers(normal)[..., 0]
 
 
 def click_maps(image: Tensor, points: Tensor) -> Tensor:

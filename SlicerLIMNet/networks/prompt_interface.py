@@ -32,14 +32,6 @@ class PromptNetwork(Protocol):
         ...
 
 
-class Grading(Protocol):
-    """What a prompt network offers that can tell how good its masks are."""
-
-    def graded(self, image: Tensor, points: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Return (N, 1, H, W) logits, and (N,) grades: the higher, the better the mask."""
-        ...
-
-
 def main_logits(output: PromptOutput | Tensor) -> Tensor:
     """Return the (N, 1, H, W) logits that make the mask."""
     return output.logits if isinstance(output, PromptOutput) else output

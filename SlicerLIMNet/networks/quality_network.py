@@ -21,12 +21,13 @@ MASK_MEAN, MASK_DEVIATION = 0.5, 0.25
 class QualityNetwork(nn.Module):
     """Judge which of two masks of a slice fits it better; their order cannot matter."""
 
-    def __init__(self, kind: str = "small", channels: int = 1) -> None:
+    def __init__(self, kind: str = "small", channels: int = 1, facts: int = 0) -> None:
         """Build a network with new weights.
 
         Args:
             kind: `small` (under 0.7M parameters), `resnet18` or `resnet50`.
             channels: Of the image: 1 (grey) or 3 (colour).
+            facts: Numbers that it is told of a pair besides, see `pair_facts`; 0 for none.
 
         Raises:
             ConfigError: The kind or the number of channels is unknown.
@@ -39,17 +40,26 @@ class QualityNetwork(nn.Module):
             )
         self.channels = channels
         self.trunk, features = _trunk(kind, channels + 2)
-        self.head = nn.Linear(features, 1)
+        self.facts = facts
+        self.mix = _mixing_layers(features + facts) if facts else None
+        self.head = nn.Linear(_MIXED if facts else features, 1)
         nn.init.zeros_(self.head.weight)  # starts undecided
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, image: Tensor, mask_a: Tensor, mask_b: Tensor) -> Tensor:
+    def forward(
+        self,
+        image: Tensor,
+        mask_a: Tensor,
+        mask_b: Tensor,
+        facts: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         """Return the probability that A is better than B.
 
         Args:
             image: (B, 1 or 3, H, W), 0..1.
             mask_a: (B, 1, H, W), binary.
             mask_b: (B, 1, H, W), likewise.
+            facts: (B, facts) of A beside B, and of B beside A; nothing is known without them.
 
         Returns:
             (B,), in (0, 1): p(A, B) = 1 - p(B, A), and 0.5 where the masks are equal.
@@ -58,16 +68,33 @@ class QualityNetwork(nn.Module):
         """
         batch = len(image)
         logits = self.preference_logit(
-            torch.cat([image, image]), torch.cat([mask_a, mask_b]), torch.cat([mask_b, mask_a])
+            torch.cat([image, image]),
+            torch.cat([mask_a, mask_b]),
+            torch.cat([mask_b, mask_a]),
+            None if facts is None else torch.cat(facts),
         )
         first, second = logits[:batch].sigmoid(), logits[batch:].sigmoid()
         return 0.5 * (1.0 + first - second)
 
-    def preference_logit(self, image: Tensor, mask_a: Tensor, mask_b: Tensor) -> Tensor:
+    def preference_logit(
+        self, image: Tensor, mask_a: Tensor, mask_b: Tensor, facts: Tensor | None = None
+    ) -> Tensor:
         """Return (B,) logits that A is better than B, asked in this order only."""
         grey = (image - GREY_MEAN) / GREY_DEVIATION
         masks = (torch.cat([mask_a, mask_b], dim=1).to(image.dtype) - MASK_MEAN) / MASK_DEVIATION
-        return self.head(self.trunk(torch.cat([grey, masks], dim=1))).squeeze(1)
+        features = self.trunk(torch.cat([grey, masks], dim=1))
+        if self.mix is not None:
+            if facts is None:
+                facts = features.new_zeros(len(features), self.facts)
+            features = self.mix(torch.cat([features, facts.to(features.dtype)], dim=1))
+        return self.head(features).squeeze(1)
+
+
+_MIXED = 64
+
+
+def _mixing_layers(inputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, _MIXED), nn.ReLU(), nn.Linear(_MIXED, _MIXED), nn.ReLU())
 
 
 def _trunk(kind: str, inputs: int) -> tuple[nn.Module, int]:

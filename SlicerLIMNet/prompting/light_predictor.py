@@ -6,10 +6,9 @@ most trustworthy of their masks is taken. From then on the network sees a square
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +17,12 @@ from torch import Tensor
 
 from SlicerLIMNet.domain.guides import NO_GUIDES, Guides
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.imaging.error_clicks import PixelClick, depth_map
+from SlicerLIMNet.imaging.error_clicks import PixelClick
 from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, paste, square_box, to_box
-from SlicerLIMNet.metrics import dice
-from SlicerLIMNet.networks.prompt_interface import Grading, PromptNetwork, main_logits
+from SlicerLIMNet.networks.prompt_interface import PromptNetwork, main_logits
 from SlicerLIMNet.prompting.guide_layers import guide_layers
 from SlicerLIMNet.prompting.ritm_predictor import click_tensor, mirrored_average_logits
+from SlicerLIMNet.prompting.window_choice import best_by_rule, window_numbers
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -93,7 +92,7 @@ class LightPredictor:
         self._device = torch.device(device)
         self._dtype = dtype
         self._guide_channels = int(getattr(network, "guide_channels", 0))
-        self._has_grader = getattr(network, "grader", None) is not None
+        self._choice = getattr(network, "choice", None)
 
     @torch.inference_mode()
     def predict(
@@ -125,31 +124,37 @@ class LightPredictor:
             positive = [click for click in clicks if click.positive]
             if not positive:
                 return LightPrediction(np.zeros(shape, np.float32), LightState())
-            seen = _Seen(image, clicks, previous, guides)
+            seen = Seen(image, clicks, previous, guides)
             previous = self._first_look(seen, positive[-1])
             box = None
         box = self._next_box(box, previous > 0.5, clicks)
-        probability = self._look(_Seen(image, clicks, previous, guides), box)
+        probability = self._look(Seen(image, clicks, previous, guides), box)
         if _is_cut_off(probability > 0.5, box):
             box = self._next_box(None, probability > 0.5, clicks)
-            probability = self._look(_Seen(image, clicks, probability, guides), box)
+            probability = self._look(Seen(image, clicks, probability, guides), box)
         return LightPrediction(probability, LightState(box))
 
-    def _first_look(self, seen: _Seen, around: PixelClick) -> FloatArray:
-        """Return the answer of the window that deserves most trust.
+    def _first_look(self, seen: Seen, around: PixelClick) -> FloatArray:
+        """Return the answer of the window that deserves most trust."""
+        boxes, answers = self.windows(seen, around)
+        if self._choice is None:
+            return answers[best_by_rule(answers, around)]
+        numbers = window_numbers(answers, boxes, around, seen.guides)
+        scores = self._choice(torch.from_numpy(numbers).to(self._device, self._dtype))
+        return answers[int(scores.float().argmax())]
 
-        That is the one that the network itself grades best, if it gives grades.
+    @torch.inference_mode()
+    def windows(self, seen: Seen, around: PixelClick) -> tuple[list[Box], list[FloatArray]]:
+        """Return the windows of a first click, and what is seen in each, (H, W).
+
+        The first one is the whole slice, and the last one lies around the nearest guide, if any.
         """
         boxes = self._windows(seen.previous.shape, around)
         nearest = seen.guides.nearest if self._guide_channels else None
         if nearest is not None:
             boxes.append(self._box_around(nearest.mask > 0.5, [around]))
-        batch, points = self._batch(seen, boxes)
-        if not self._has_grader:
-            answers = self._answers(main_logits(self._network(batch, points)), seen, boxes)
-            return answers[_best_window(answers, around)]
-        logits, grades = cast(Grading, self._network).graded(batch, points)
-        return self._answers(logits, seen, boxes)[int(grades.float().argmax())]
+        logits = main_logits(self._network(*self._batch(seen, boxes)))
+        return boxes, self._answers(logits, seen, boxes)
 
     def _windows(self, shape: tuple[int, ...], click: PixelClick) -> list[Box]:
         """Return squares around the click, the first one of the whole slice."""
@@ -184,12 +189,12 @@ class LightPredictor:
         side = max(side, self.config.least_side)
         return square_box(((top + bottom - 1) / 2, (left + right - 1) / 2), side)
 
-    def _look(self, seen: _Seen, box: Box) -> FloatArray:
+    def _look(self, seen: Seen, box: Box) -> FloatArray:
         """Return (H, W) probabilities as seen in a box, averaged with the mirror image's."""
         logits = mirrored_average_logits(self._network, *self._batch(seen, [box]))
         return self._answers(logits, seen, [box])[0]
 
-    def _batch(self, seen: _Seen, boxes: Sequence[Box]) -> tuple[Tensor, Tensor]:
+    def _batch(self, seen: Seen, boxes: Sequence[Box]) -> tuple[Tensor, Tensor]:
         """Return what the network gets of boxes: (B, 4 or more, size, size) and (B, 2K, 3)."""
         size = (self.config.size, self.config.size)
         stacked = torch.stack([self._stacked(seen, box, size) for box in boxes])
@@ -197,13 +202,13 @@ class LightPredictor:
         batch = stacked.to(self._device, self._dtype, memory_format=torch.channels_last)
         return batch, points.to(self._device)
 
-    def _answers(self, logits: Tensor, seen: _Seen, boxes: Sequence[Box]) -> list[FloatArray]:
+    def _answers(self, logits: Tensor, seen: Seen, boxes: Sequence[Box]) -> list[FloatArray]:
         """Return logits (B, 1, size, size) as probabilities of the whole slice, (H, W) each."""
         crops = logits.float().sigmoid().cpu().numpy()[:, 0]
         shape = (seen.image.shape[0], seen.image.shape[1])
         return [paste(crop, box, shape) for crop, box in zip(crops, boxes, strict=True)]
 
-    def _stacked(self, seen: _Seen, box: Box, size: tuple[int, int]) -> Tensor:
+    def _stacked(self, seen: Seen, box: Box, size: tuple[int, int]) -> Tensor:
         """Return what the network sees of a box, (4 or more, size, size)."""
         crop = cut(seen.image, box, size)
         colours = crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)
@@ -213,13 +218,17 @@ class LightPredictor:
         return torch.from_numpy(np.ascontiguousarray(np.dstack(layers).transpose(2, 0, 1)))
 
 
-class _Seen(NamedTuple):
+class Seen(NamedTuple):
     """A slice and what is known of it."""
 
     image: FloatArray
+    """(H, W) or (H, W, 3), 0..1."""
     clicks: Sequence[PixelClick]
+    """All of them, in order."""
     previous: FloatArray
+    """(H, W), probabilities of the mask before."""
     guides: Guides
+    """Other slices of the object."""
 
 
 def _points(clicks: Sequence[PixelClick], box: Box, size: tuple[int, int]) -> Tensor:
@@ -239,59 +248,6 @@ def _points(clicks: Sequence[PixelClick], box: Box, size: tuple[int, int]) -> Te
     positive, negative = tensor.chunk(2)
     void = tensor.new_full((max(0, slots - len(positive)), 3), -1.0)
     return torch.cat([positive, void, negative, void])
-
-
-def _best_window(answers: Sequence[FloatArray], click: PixelClick) -> int:
-    """Return which window's answer to take.
-
-    It is firm, others agree with it, the click lies deep in it, and it is large. The weights were
-    fitted on training volumes to the Dice of the answer taken, and rounded.
-
-    Args:
-        answers: (H, W) probabilities of the whole slice as seen in each window.
-        click: The positive click that the windows lie around.
-    """
-    masks = [answer > 0.5 for answer in answers]
-    scores = [
-        _firmness(answer)
-        + 0.8 * _agreement(mask, masks)
-        + 0.5 * _depth(mask, click)
-        + 0.3 * math.log(_relative_extent(mask) + 0.01)
-        for answer, mask in zip(answers, masks, strict=True)
-    ]
-    return int(np.argmax(scores))
-
-
-def _firmness(probability: FloatArray) -> float:
-    """Return how little a mask depends on the threshold, 0..1."""
-    firm, possible = (int(np.count_nonzero(probability > least)) for least in (0.7, 0.3))
-    return firm / max(1, possible)
-
-
-def _agreement(mask: BoolArray, masks: Sequence[BoolArray]) -> float:
-    """Return the mean Dice with the masks of all windows, its own too, 0..1.
-
-    An empty mask is 0: windows that found nothing must not outvote one that did.
-    """
-    return float(np.mean([dice(mask, other) for other in masks])) if mask.any() else 0.0
-
-
-def _depth(mask: BoolArray, click: PixelClick) -> float:
-    """Return how far inside a mask the click lies, 1 where nothing lies deeper; 0 if outside."""
-    row = min(max(round(click.row), 0), mask.shape[0] - 1)
-    column = min(max(round(click.column), 0), mask.shape[1] - 1)
-    if not mask[row, column]:
-        return 0.0
-    depths = depth_map(mask)
-    return float(depths[row, column] / depths.max())
-
-
-def _relative_extent(mask: BoolArray) -> float:
-    """Return the longer side of a mask's box as a part of the slice's longer side."""
-    found = bounding_box(mask)
-    if found is None:
-        return 0.0
-    return max(found[1] - found[0], found[3] - found[2]) / max(mask.shape)
 
 
 def _is_cut_off(mask: BoolArray, box: Box) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 import torch
 
@@ -68,6 +68,7 @@ class Propagator:
         cancel: Callable[[], bool],
         from_nearest: bool = False,
         slice_step: float | None = None,
+        settled: Container[int] = (),
     ) -> Iterator[PropagatedSlice]:
         """Yield every slice reached, near ones first; the start itself is not among them.
 
@@ -84,6 +85,7 @@ class Propagator:
             from_nearest: Follow every slice from its nearest reference instead of from the start;
                 in mode `PERMANENT` and a rule without a number of slices only.
             slice_step: From slice to slice, in pixels; networks that know distances need it.
+            settled: With `from_nearest`: slices that are not reached, see `legs_from_nearest`.
 
         Raises:
             Cancelled: `cancel` said so; what was yielded until then is valid.
@@ -93,7 +95,7 @@ class Propagator:
         if cancel():
             raise Cancelled("the round was cancelled before its first slice")
         if from_nearest and mode is MemoryMode.PERMANENT and rule.slices_each_way is None:
-            legs, empty = legs_from_nearest(_filled(references), n_slices, rule)
+            legs, empty = legs_from_nearest(_filled(references), n_slices, rule, settled)
             starts = [
                 (leg.origin, DirectionSchedule(leg.origin, n_slices, leg.direction, leg.rule))
                 for leg in legs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -65,7 +65,10 @@ class Leg:
 
 
 def legs_from_nearest(
-    is_filled: Mapping[int, bool], n_slices: int, rule: RangeRule
+    is_filled: Mapping[int, bool],
+    n_slices: int,
+    rule: RangeRule,
+    settled: Container[int] = (),
 ) -> tuple[list[Leg], list[int]]:
     """Return how every slice is followed from its nearest reference.
 
@@ -73,15 +76,17 @@ def legs_from_nearest(
         is_filled: Whether a reference's mask holds the object, by slice; one at least does.
         n_slices: Of the stack.
         rule: `whole` or `until_end`; between two filled references nothing stops early.
+        settled: Slices that keep their masks: whole runs between references.
 
     Returns:
         The legs, and the slices that lie beyond or between empty references only: empty.
     """
     legs: list[Leg] = []
     empty: list[int] = []
-    known = sorted(is_filled)
-    for left, right in itertools.pairwise([-1, *known, n_slices]):
+    for left, right in gaps(is_filled, n_slices):
         between = range(left + 1, right)
+        if between[0] in settled:
+            continue
         from_left, from_right = is_filled.get(left, False), is_filled.get(right, False)
         run = None if from_left and from_right else rule.empty_run
         half = (len(between) + 1) // 2
@@ -97,6 +102,20 @@ def legs_from_nearest(
         if not (from_left or from_right):
             empty += between
     return legs, empty
+
+
+def gaps(known: Collection[int], n_slices: int) -> list[tuple[int, int]]:
+    """Return the references around each run of other slices.
+
+    Args:
+        known: Slices that are references.
+        n_slices: Of the stack.
+
+    Returns:
+        Reference before and after, in order; -1 and `n_slices` where there is none.
+    """
+    ends = [-1, *sorted(known), n_slices]
+    return [(left, right) for left, right in itertools.pairwise(ends) if right - left > 1]
 
 
 class DirectionSchedule:

@@ -190,6 +190,7 @@ class Engine:
                 cancel,
                 from_nearest=task.config.follow == NEAREST,
                 slice_step=task.slice_step,
+                settled=task.settled,
             ):
                 self._propagators.trim()
                 yield SpreadSlice(found.index, _stored(found, rows_columns))
@@ -199,6 +200,7 @@ class Engine:
         images: Sequence[FloatArray],
         previous: Sequence[BoolArray],
         current: Sequence[BoolArray],
+        facts: Sequence[FloatArray],
     ) -> npt.NDArray[np.float64]:
         """Return how probable it is that each previous mask is the better one; see `Networks`.
 
@@ -210,7 +212,7 @@ class Engine:
                 "this engine has no quality network; make it with fusion, or switch fusion off"
             )
         with memory_of(self.device):
-            return self._judge.preferences(images, previous, current)
+            return self._judge.preferences(images, previous, current, facts)
 
     def warm_up(self, rows_columns: tuple[int, int] = (256, 256)) -> None:
         """Run every network once, so that the first click and the first round need not wait for it.

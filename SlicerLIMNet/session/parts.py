@@ -88,6 +88,8 @@ class SpreadTask:
     """Where to look, from `choose_region`."""
     slice_step: float
     """From slice to slice, in pixels of a slice."""
+    settled: frozenset[int] = frozenset()
+    """Slices that keep their masks: whole runs between references."""
 
 
 class Networks(Protocol):
@@ -138,8 +140,15 @@ class Networks(Protocol):
         images: Sequence[FloatArray],
         previous: Sequence[BoolArray],
         current: Sequence[BoolArray],
+        facts: Sequence[FloatArray],
     ) -> npt.NDArray[np.float64]:
         """Return for each slice how probable it is that the previous mask is the better one.
+
+        Args:
+            images: (rows, columns) or (rows, columns, 3) each, 0..1.
+            previous: Masks, (rows, columns) each.
+            current: Likewise.
+            facts: What is known of each pair besides, see `pair_facts`.
 
         Raises:
             OutOfDeviceMemory: See there.

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
-from SlicerLIMNet.domain.config import PERMANENT, RoundConfig
+from SlicerLIMNet.domain.config import NEAREST, PERMANENT, RoundConfig
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.rounds import ObjectState, Origin, Provenance, SliceResult
 from SlicerLIMNet.errors import SessionError
+from SlicerLIMNet.fusion.facts import BoolArray, FloatArray, RoundFacts, pair_facts, round_facts
 from SlicerLIMNet.fusion.fuse import keeps_previous, slice_score
+from SlicerLIMNet.propagation.schedule import gaps
 from SlicerLIMNet.session.operations import FinishRound
 from SlicerLIMNet.session.parts import Networks, RegionNumbers, SpreadTask
 from SlicerLIMNet.session.planes import without_overwriting
@@ -36,6 +38,8 @@ class RoundPlan:
     """Slices that take their prompt mask, whatever the networks say."""
     in_range: range
     """Slices that the round reaches."""
+    settled: frozenset[int] = frozenset()
+    """Those among them that keep their mask: no reference beside them is new."""
 
 
 def plan_round(state: ObjectState, config: RoundConfig) -> RoundPlan:
@@ -64,6 +68,7 @@ def plan_round(state: ObjectState, config: RoundConfig) -> RoundPlan:
         dict(sorted(references.items())),
         prompted,
         _in_range(start, current.shape[0], config) if is_known else range(start, start + 1),
+        _settled(state, references, config),
     )
 
 
@@ -93,6 +98,45 @@ def _in_range(start: int, n_slices: int, config: RoundConfig) -> range:
     if isinstance(config.range, str):
         return range(n_slices)
     return range(max(0, start - config.range), min(n_slices, start + config.range + 1))
+
+
+def _settled(
+    state: ObjectState, references: Collection[int], config: RoundConfig
+) -> frozenset[int]:
+    """Return the slices that a round leaves alone.
+
+    Those between two references (or a reference and the end) that were references before are
+    segmented as well as these allow. References that are locked count as new: what they show may
+    have been drawn since.
+    """
+    current = state.current
+    follows_nearest = config.memory == PERMANENT and config.follow == NEAREST
+    if not (config.incremental and follows_nearest) or _is_near(config):
+        return frozenset()
+    n_slices = current.shape[0]
+    old = {*current.prompts} - {*state.pending} - current.locked
+    ends = {-1, n_slices}
+    found: set[int] = set()
+    for left, right in gaps(references, n_slices):
+        between = range(left + 1, right)
+        is_old = {left, right} <= old | ends
+        if is_old and all(index in current.results for index in between):
+            found.update(between)
+    return frozenset(found)
+
+
+class _RoundMasks:
+    """The masks of a plane before a round and, where it reached them, after it."""
+
+    def __init__(self, state: ObjectState, found: Mapping[int, SliceResult]) -> None:
+        self._state, self._found = state, found
+
+    def previous(self, index: int) -> BoolArray:
+        return self._state.current.result(index).mask
+
+    def current(self, index: int) -> BoolArray:
+        found = self._found.get(index)
+        return self.previous(index) if found is None else found.mask
 
 
 class RoundRun:
@@ -142,13 +186,18 @@ class RoundRun:
         """
         check()
         reached = {*self.shown} if partly else {*self.plan.in_range, *self.plan.prompted}
-        free = sorted(reached - self.state.current.locked)
+        free = sorted(reached - self.state.current.locked - self.plan.settled)
         candidates = [self._candidate(index) for index in free]
         to_judge = iter([new for new in candidates if self._needs_judge(new)])
         results = {new.slice_index: new for new in candidates}
+        masks = _RoundMasks(self.state, dict(results))
+        about = self._facts(masks)
         while batch := list(islice(to_judge, SLICES_AT_ONCE)):
             check()
-            results.update((result.slice_index, result) for result in self._judged(batch))
+            facts = [
+                pair_facts(new.slice_index, masks.previous, masks.current, about) for new in batch
+            ]
+            results.update((result.slice_index, result) for result in self._judged(batch, facts))
         cut_after = len(self.shown) if partly else None
         return FinishRound(tuple(results.values()), self._region, cut_after)
 
@@ -173,6 +222,7 @@ class RoundRun:
             self._config,
             self._region,
             stack.slice_step,
+            self.plan.settled,
         )
 
     def _show(self, index: int, probability: SparseProbability) -> SliceResult:
@@ -212,13 +262,27 @@ class RoundRun:
             return False
         return not np.array_equal(previous.mask, new.mask)
 
-    def _judged(self, batch: list[SliceResult]) -> Iterator[SliceResult]:
+    def _facts(self, masks: _RoundMasks) -> RoundFacts:
+        """Return what the judged slices have in common."""
+        current, pending = self.state.current, self.state.pending
+        return round_facts(
+            pending[-1],
+            {*current.prompts, *current.locked} - {*pending},
+            masks.previous,
+            masks.current,
+            self.plan.number,
+            self._stack.slice_step,
+            current.shape[0],
+        )
+
+    def _judged(self, batch: list[SliceResult], facts: list[FloatArray]) -> Iterator[SliceResult]:
         """Yield the better of previous and new mask of each slice."""
         previous = [self.state.current.results[new.slice_index] for new in batch]
         preferences = self._networks.prefer(
             [self._stack.image(new.slice_index) for new in batch],
             [old.mask for old in previous],
             [new.mask for new in batch],
+            facts,
         )
         for old, new, preference in zip(previous, batch, preferences.tolist(), strict=True):
             chosen = old if keeps_previous(preference, self._config.fusion_margin) else new

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from SlicerLIMNet.errors import ConfigError
 
-STAGES = ("prompt", "memory", "fusion")
+STAGES = ("prompt", "windows", "memory", "fusion")
 _PATTERNS = ("held_out", "leave_out")
 Settings = TypeVar("Settings")
 

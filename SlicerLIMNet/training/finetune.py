@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 LEAST_VOLUMES = 3
 """With fewer measured ones chance cannot be told from gain."""
 TRAINED = ("prompt", "memory")
+_GUIDED = 0.55
+"""Share of the samples that show other slices, where the network looks at them."""
 _SHARES: Mapping[str, dict[str, float]] = {
     "prompt": {"real": 1, "images": 0, "pseudo": 0, "superpixels": 0, "made": 0},
     "memory": {"real": 1, "pseudo": 0, "images": 0, "made": 0},
@@ -234,9 +236,12 @@ def _spread(cases: Sequence[Case], most: int) -> Iterator[tuple[Case, str]]:
 def _train(role: str, start: Path, pool: Pool, config: FinetuneConfig) -> Path:
     """Train one network; return its new weights file."""
     output = config.output / f"{role}.safetensors"
-    task: dict[str, Any] = {"shares": dict(_SHARES[role]), **read_info(start).configuration}
+    built = read_info(start).configuration
+    task: dict[str, Any] = {"shares": dict(_SHARES[role])}
     if role == "memory":
-        task |= {"slices": 2 * config.batch, "second_reference": 0.5}
+        task |= {**built, "slices": 2 * config.batch, "second_reference": 0.5}
+    elif built.get("with_guides"):
+        task["guided"] = _GUIDED
     stage = TrainConfig(
         volumes=str(config.source),
         run=str(config.output / "training" / role),

@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
+from SlicerLIMNet.fusion.facts import FACTS
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.session.engine import Engine
 from SlicerLIMNet.session.parts import Networks
@@ -36,6 +37,8 @@ class FusionTaskConfig:
 
     kind: str = "small"
     """Of the quality network: small, resnet18 or resnet50."""
+    with_facts: bool = True
+    """Whether it is told more of two masks than how they look."""
     device: str = "cpu"
     """Where rollouts are made."""
     weights: dict[str, str] = field(default_factory=dict)
@@ -60,6 +63,8 @@ class FusionTask:
         log.info("Rollouts without fusion: %s.", describe(made))
         self.batches = PairBatches(made, config.batch)
         self.configuration: dict[str, Any] = {"kind": settings.kind}
+        if settings.with_facts:
+            self.configuration["facts"] = FACTS
         self.network = QualityNetwork(**self.configuration)
 
     def losses(self, batch: PairBatch) -> Iterator[tuple[Tensor, dict[str, float | Tensor]]]:
@@ -93,8 +98,9 @@ class FusionTask:
 
     def _logits(self, batch: PairBatch) -> Tensor:
         """Return logits that A is better, as fusion decides: both orders against each other."""
-        one = self.network.preference_logit(batch.image, batch.mask_a, batch.mask_b)
-        other = self.network.preference_logit(batch.image, batch.mask_b, batch.mask_a)
+        image, a, b = batch.image, batch.mask_a, batch.mask_b
+        one = self.network.preference_logit(image, a, b, batch.facts)
+        other = self.network.preference_logit(image, b, a, batch.swapped)
         return (one - other).float()
 
     def _on_device(self, batch: PairBatch) -> PairBatch:

@@ -8,13 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.fusion.facts import swapped
 from SlicerLIMNet.imaging.crops import JudgeCropConfig
 from SlicerLIMNet.training.fusion_data import PairSampler
 from SlicerLIMNet.training.rollouts import Rollout
 
 
 class PairBatch(NamedTuple):
-    """Crops with two masks, (B, 1, size, size) each, and what is to be said of them, (B,)."""
+    """Crops with two masks, (B, 1, size, size) each, and what is to be said of them, (B,).
+
+    Facts of A beside B, and of B beside A, are (B, FACTS) each.
+    """
 
     image: Tensor
     mask_a: Tensor
@@ -22,6 +26,8 @@ class PairBatch(NamedTuple):
     target: Tensor
     weight: Tensor
     difference: Tensor
+    facts: Tensor
+    swapped: Tensor
 
 
 class PairBatches:
@@ -39,4 +45,6 @@ class PairBatches:
         image, mask_a, mask_b = torch.from_numpy(crops[:, :, None]).unbind()
         numbers = torch.tensor([(p.target, p.weight, p.difference) for p in pairs])
         target, weight, difference = numbers.unbind(dim=1)
-        return PairBatch(image, mask_a, mask_b, target, weight, difference)
+        facts = np.stack([pair.facts for pair in pairs])
+        known = [torch.from_numpy(array) for array in (facts, swapped(facts))]
+        return PairBatch(image, mask_a, mask_b, target, weight, difference, *known)

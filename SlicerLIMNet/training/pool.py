@@ -27,6 +27,10 @@ from SlicerLIMNet.training.regions import KeptRegions, Regions
 
 Item = TypeVar("Item")
 
+MICROSCOPY, CELLS = "EM", "EM cells"
+"""Group of electron microscopy without labels, and of the cells that are found in it."""
+CELLS_WEIGHT = 1.5
+
 
 @dataclass(frozen=True)
 class Target:
@@ -130,6 +134,10 @@ def pool_of(data: TrainingData, source: Path, *, only_real: bool = False) -> Poo
     if only_real:
         return Pool(dict(real), [], {}, [], weights)
     pseudo = [target for volume in data.volumes for target in _pseudo_targets(volume, data.regions)]
+    for volume in data.volumes:
+        if volume.group == MICROSCOPY and not volume.targets:
+            real[CELLS] += _cell_targets(volume, data.regions)
+            weights[CELLS] = CELLS_WEIGHT
     pixels = _superpixel_images(data.volumes, data.images, data.regions)
     return Pool(dict(real), pseudo, data.images, pixels, weights)
 
@@ -161,6 +169,14 @@ def _pseudo_targets(volume: LabelledVolume, regions: Regions) -> list[Target]:
     copy = replace(volume, labels=labels, name=f"{volume.name}+")
     targets = [target_of(copy, value) for value in range(1, int(labels.max()) + 1)]
     return [target for target in targets if len(target.slices[0]) >= 5]
+
+
+def _cell_targets(volume: LabelledVolume, regions: Regions) -> list[Target]:
+    """Cells that lie on at least eight slices; they look as if somebody had labelled them."""
+    labels = regions.cells(volume.voxels)
+    copy = replace(volume, labels=labels, group=CELLS, name=f"{volume.name}-cells")
+    targets = [target_of(copy, value) for value in range(1, int(labels.max()) + 1)]
+    return [target for target in targets if len(target.slices[0]) >= 8]
 
 
 def _superpixel_images(

@@ -30,14 +30,12 @@ class PromptBatch(NamedTuple):
     """Crops before the first pass.
 
     Shapes: images (B, 4 or 9, H, W): colours, previous mask, guides if there are any; truth
-    (B, 1, H, W), 0 or 1; points (B, 2 * SLOTS, 3); visible (B,), the share of the object that lies
-    in the crop.
+    (B, 1, H, W), 0 or 1; points (B, 2 * SLOTS, 3).
     """
 
     images: Tensor
     truth: Tensor
     points: Tensor
-    visible: Tensor
     passes: int
     seed: int
 
@@ -75,7 +73,6 @@ class PromptBatches:
             torch.from_numpy(images).permute(0, 3, 1, 2),  # channels_last as it lies
             torch.from_numpy(truth),
             torch.from_numpy(points),
-            torch.tensor([sample.visible for sample in drawn], dtype=torch.float32),
             1 + int(rng.choice(len(self._chances), p=self._chances)),
             int(rng.integers(2**62)),
         )

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.imaging.error_clicks import PixelClick, next_click
-from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, share_inside, square_box
+from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, square_box
 from SlicerLIMNet.training.augment import Warp, blur, change_intensity, coarsen
 from SlicerLIMNet.training.click_sampling import draw_defect_clicks, draw_initial_clicks
 from SlicerLIMNet.training.defects import defective_mask
@@ -80,8 +80,6 @@ class PromptSample:
     clicks: list[PixelClick]
     guides: FloatArray | None = None
     """(size, size, 5), see `guide_layers`; None where no other slice is known."""
-    visible: float = 1.0
-    """Share of the object that lies in the crop."""
 
 
 class PromptSampler:
@@ -125,7 +123,7 @@ class PromptSampler:
         source = int(rng.choice(len(self._weights), p=self._weights))
         if source == ROLLED:
             return self._correction()
-        found = self._labelled(source)
+        found = self.labelled(source)
         if found is None:
             return None
         masks = [found.mask, *(guide.mask for guide in found.guides)]
@@ -137,10 +135,7 @@ class PromptSampler:
         images = np.stack([warp.apply(cut(image, box, size)) for image in pixels])
         if source == PAINTED:
             images = paint(images, truths, rng)
-        sample = self._finished(images, truths, [guide.nearness for guide in found.guides])
-        if sample is not None:
-            sample.visible = share_inside(found.mask, box)
-        return sample
+        return self._finished(images, truths, [guide.nearness for guide in found.guides])
 
     def _correction(self) -> PromptSample | None:
         """Return a slice that a round got wrong, and the click on it."""
@@ -154,13 +149,12 @@ class PromptSampler:
         images = coarsen(images, rng)
         colours = np.repeat(images[0][..., None], 3, axis=2)
         sample = PromptSample(colours, found.truth, softened(found.before, rng), [found.click])
-        sample.visible = found.visible
         if self._rules.guided and len(found.nearness):
             sample.guides = _stacked(images[1:], found.guide_masks, found.nearness[-1])
         return sample
 
-    def _labelled(self, source: int) -> LabelledSlice | None:
-        """Return a slice in 0..1 and one object on it."""
+    def labelled(self, source: int) -> LabelledSlice | None:
+        """Return a slice in 0..1 and one object on it, from a source by its number."""
         rng = self._rng
         if source == 4:
             return LabelledSlice(*made_slice(rng, MADE_SIZE))

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.imaging.error_clicks import PixelClick
-from SlicerLIMNet.networks.light_prompt import LightPromptNetwork
-from SlicerLIMNet.networks.weights import build_network
+from SlicerLIMNet.networks.weights import build_network, read_info
 from SlicerLIMNet.training.batch_clicks import click_on
 from SlicerLIMNet.training.config import TrainConfig, task_settings
 from SlicerLIMNet.training.config_pool import configured_pool
@@ -29,8 +27,6 @@ from SlicerLIMNet.training.prompt_batches import SLOTS, PromptBatch, PromptBatch
 from SlicerLIMNet.training.prompt_data import SampleRules, SourceShares
 from SlicerLIMNet.training.rolled_samples import RolledSlices
 
-GRADE_WEIGHT = 0.5
-"""Of a grade's loss; no gradient of it reaches the masks."""
 SHOWN = 8
 """Crops of a batch that are drawn for pictures."""
 
@@ -56,8 +52,6 @@ class PromptTaskConfig:
     without guides."""
     defective: float = 0.35
     """Share of the samples that start from a wrong mask."""
-    with_grader: bool = False
-    """Whether the network learns to tell how good its masks are."""
     rollouts: str = ""
     """Folder of rollouts, for the share `rolled`."""
 
@@ -82,11 +76,11 @@ class PromptTask:
         shares = task_settings(SourceShares, values.pop("shares", {}))
         self._settings = settings = task_settings(PromptTaskConfig, {**values, "shares": shares})
         widths = settings.widths
-        configuration: dict[str, Any] = {"widths": widths} if widths else {}
+        configuration = _configuration_of(config.start_from)
+        if widths:
+            configuration["widths"] = widths
         if settings.guided:
             configuration["with_guides"] = True
-        if settings.with_grader:
-            configuration["with_grader"] = True
         network = build_network(self.registry_name, configuration)
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.configuration = configuration
@@ -104,17 +98,13 @@ class PromptTask:
         """Yield the loss of each pass over one batch; later passes follow corrections."""
         image, truth, points = self._on_device(batch)
         for number in range(1, batch.passes + 1):
-            logits, grade = self._answer(image, points)
+            logits = self.network(image, points).float()
             loss = (
                 binary_cross_entropy(logits, truth)
                 + dice_loss(logits, truth)
                 + normalized_focal_loss(logits, truth)
             ).mean()
             probability = logits.detach().sigmoid()
-            if grade is not None:
-                found = whole_dice(probability, truth, batch.visible)
-                graded = functional.binary_cross_entropy_with_logits(grade, found)
-                loss = loss + GRADE_WEIGHT * graded
             yield loss, {"pass": number, "dice": _mean_dice(probability, truth)}
             if number < batch.passes:
                 points = click_on(points, truth, probability, batch.seed + number)
@@ -143,14 +133,6 @@ class PromptTask:
             )
         return pictures
 
-    def _answer(self, image: Tensor, points: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return logits, and the logits of their grades where the network gives any."""
-        if not self._settings.with_grader:
-            return self.network(image, points).float(), None
-        network = cast(LightPromptNetwork, self.network)
-        logits, grade = network.graded(image, points)
-        return logits.float(), grade.float()
-
     def _on_device(self, batch: PromptBatch) -> tuple[Tensor, Tensor, Tensor]:
         device = next(self.network.parameters()).device
         image, truth, points = (
@@ -160,24 +142,14 @@ class PromptTask:
         return image, truth, points
 
 
-def whole_dice(probability: Tensor, truth: Tensor, visible: Tensor) -> Tensor:
-    """Return the Dice of masks with whole objects, of which a crop may hold only a part, (B,).
-
-    Args:
-        probability: (B, 1, H, W).
-        truth: (B, 1, H, W), 0 or 1, what the crop holds of the object.
-        visible: (B,), which share of the object that is.
-    """
-    mask, label = (probability > 0.5).flatten(1), truth.flatten(1) > 0.5
-    both = (mask & label).sum(dim=1)
-    whole = label.sum(dim=1) / visible.to(truth).clamp(min=0.02)
-    total = mask.sum(dim=1) + whole
-    return torch.where(total > 0, 2 * both / total.clamp(min=1), 1.0)
-
-
 def _rolled(folder: str, config: TrainConfig) -> RolledSlices:
     """Return the rollouts of a folder, without those of volumes held or left out."""
     return RolledSlices(Path(folder), name_filter(config.held_out, config.leave_out))
+
+
+def _configuration_of(weights: str | None) -> dict[str, Any]:
+    """Return how the network of a file to start from is built."""
+    return dict(read_info(Path(weights)).configuration) if weights else {}
 
 
 def _with_previous(image: Tensor, probability: Tensor) -> Tensor:

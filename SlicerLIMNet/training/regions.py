@@ -9,6 +9,7 @@ from typing import Protocol
 from SlicerLIMNet.training.pseudo_objects import (
     Image8,
     Labels,
+    kept_cells,
     kept_superpixels,
     kept_supervoxels,
 )
@@ -22,6 +23,9 @@ class Regions(Protocol):
 
     def superpixels(self, pictures: Sequence[Image8]) -> list[Labels]:
         """Return the superpixels of pictures, (H, W) each."""
+
+    def cells(self, voxels: Image8) -> Labels:
+        """Return the cells of a volume of electron microscopy, [z, y, x]."""
 
 
 class KeptRegions:
@@ -39,3 +43,8 @@ class KeptRegions:
         """Return the superpixels of pictures; see `superpixels`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return kept_superpixels(pictures, self._folder)
+
+    def cells(self, voxels: Image8) -> Labels:
+        """Return the cells of a volume; see `membrane_cells`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return kept_cells(voxels, self._folder)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from SlicerLIMNet.domain.guides import nearness
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.imaging.error_clicks import PixelClick, next_click
-from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, extent, share_inside, square_box
+from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, extent, square_box
 from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.training.augment import Warp
 from SlicerLIMNet.training.rollouts import Rollout, read_rollout
@@ -51,8 +51,6 @@ class RolledSlice(NamedTuple):
     guide_pixels: FloatArray
     guide_masks: BoolArray
     nearness: list[float]
-    visible: float
-    """Share of the object that lies in the crop."""
 
 
 class RolledSlices:
@@ -100,10 +98,7 @@ class RolledSlices:
             nearness(abs(i - index) * rollout.slice_step, extent(rollout.masks[turn, i]))
             for i in others
         ]
-        visible = share_inside(truth, box)
-        return RolledSlice(
-            images[0], masks[0], masks[1], corrected, images[1:], masks[2:], near, visible
-        )
+        return RolledSlice(images[0], masks[0], masks[1], corrected, images[1:], masks[2:], near)
 
 
 def _guide_indices(rollout: Rollout, turn: int, index: int) -> list[int]:

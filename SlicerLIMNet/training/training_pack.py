@@ -134,6 +134,10 @@ class _RememberedRegions:
         self.known["superpixels"] |= zip(map(_key, pictures), found, strict=True)
         return found
 
+    def cells(self, voxels: Image8) -> Labels:
+        """Few and quickly made: a pack does not hold them."""
+        return self._source.cells(voxels)
+
 
 class _PackedRegions:
     """Regions by what they were made from; what is not there is made anew."""
@@ -145,6 +149,9 @@ class _PackedRegions:
     def supervoxels(self, voxels: Image8, spacing_zyx_mm: tuple[float, float, float]) -> Labels:
         found = self._known.get(_key(voxels))
         return self._otherwise.supervoxels(voxels, spacing_zyx_mm) if found is None else found
+
+    def cells(self, voxels: Image8) -> Labels:
+        return self._otherwise.cells(voxels)
 
     def superpixels(self, pictures: Sequence[Image8]) -> list[Labels]:
         found = [self._known.get(_key(picture)) for picture in pictures]

@@ -32,7 +32,7 @@ def test_a_command_of_the_readme_is_understood(command):
 def test_every_command_is_shown():
     shown = {command.split()[1] for command in COMMANDS}
     assert shown == {
-        "segment", "evaluate", "manifest", "baselines", "weights", "train", "demo", "bench",
+        "segment", "evaluate", "manifest", "baselines", "weights", "train", "demo", "app", "bench",
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ WIDGETS = {  # what a user sees, and the effect that holds it together
         "InstallPanel",
         "WeightsPanel",
         "PanelShortcuts",
+        "SessionFiles",
     ),
 }
 SLICERS_OWN = {"qSlicerSegmentationsEditorEffectsPythonQt", "SegmentEditorEffects", "PyTorchUtils"}

@@ -160,10 +160,15 @@ def test_the_slice_that_is_seen_is_told(panel, logic):
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_every_button_that_can_be_pressed_can_be_pressed_in_every_state(panel, logic, name):
+def test_every_button_that_can_be_pressed_can_be_pressed_in_every_state(
+    panel, logic, name, dialogs
+):
     logic.show(STATES[name])
+    ask_for_a_file = (panel.files.openButton, panel.files.saveButton)
     for button in panel.widget.findChildren(QtWidgets.QAbstractButton):
         if button.isVisible() and button.isEnabled() and button is not panel.weights.button:
+            if any(button is asks for asks in ask_for_a_file):
+                dialogs.will_be_answered("")
             button.click()
             logic.show(STATES[name])
     assert all(call[0] for call in logic.taken())

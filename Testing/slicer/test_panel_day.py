@@ -169,3 +169,40 @@ def test_a_hidden_segment_is_edited_only_after_asking(day, dialogs, isAgreed):
     click(day)
     assert mask(day, day.organ).any() == isAgreed
     assert len(dialogs.texts("question")) == 1
+
+
+def test_a_session_is_saved_to_a_file_and_another_segment_goes_on_with_it(day, dialogs, tmp_path):
+    click(day)
+    day.panel.rounds.propagateButton.click()
+    settle(day)
+    done = segment_mask(day.segmentationNode(), day.organ, day.sourceVolumeNode())
+    dialogs.will_be_answered(str(tmp_path / "organ"))
+    day.panel.files.saveButton.click()
+    settle(day)
+    saved = tmp_path / "organ.limnet.zip"
+    assert saved.is_file()
+
+    day.setCurrentSegmentID(day.other)
+    settle(day)
+    assert not day.panel.files.saveButton.enabled
+    dialogs.will_be_answered(str(saved))
+    day.panel.files.openButton.click()
+    settle(day)
+    state = day.logic_of_effect.state
+    assert (len(state.clicks), state.rounds) == (1, 1)
+    assert np.array_equal(
+        segment_mask(day.segmentationNode(), day.other, day.sourceVolumeNode()), done
+    )
+    day.undo()
+    settle(day)
+    assert not segment_mask(day.segmentationNode(), day.other, day.sourceVolumeNode()).any()
+
+
+def test_a_file_that_holds_no_session_is_refused_in_a_sentence(day, dialogs, tmp_path):
+    wrong = tmp_path / "photos.zip"
+    wrong.write_bytes(b"not a zip")
+    dialogs.will_be_answered(str(wrong))
+    day.panel.files.openButton.click()
+    settle(day)
+    assert "photos.zip" in day.panel.statusText
+    assert day.logic_of_effect.state.isError

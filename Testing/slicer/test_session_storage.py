@@ -114,6 +114,14 @@ def test_an_orderly_end_leaves_nothing(folders, tmp_path):
     assert JournalFolders(tmp_path / "journals").leftBehind(VOLUME, SEGMENT) is None
 
 
+def test_journals_that_are_to_be_kept_outlive_an_orderly_end(tmp_path):
+    kept, later = (JournalFolders(tmp_path / "journals", keep=True) for _ in range(2))
+    begin_journal(kept)
+    assert later.leftBehind(VOLUME, SEGMENT) is None
+    kept.close()
+    assert later.leftBehind(VOLUME, SEGMENT) is not None
+
+
 def test_nothing_is_made_before_a_journal_begins(folders, tmp_path):
     assert folders.leftBehind(VOLUME, SEGMENT) is None
     assert not (tmp_path / "journals").exists()

@@ -5,10 +5,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.fusion.facts import FACTS, swapped
 from SlicerLIMNet.fusion.judge import Judge
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 
 SHAPE = (64, 64)
+
+
+Facts = tuple[Tensor, Tensor] | None
 
 
 class LikesSmallMasks(QualityNetwork):
@@ -19,12 +23,14 @@ class LikesSmallMasks(QualityNetwork):
         self.batches: list[int] = []
         self.images: list[Tensor] = []
 
-    def forward(self, image: Tensor, mask_a: Tensor, mask_b: Tensor) -> Tensor:
+    def forward(self, image: Tensor, mask_a: Tensor, mask_b: Tensor, facts: Facts = None) -> Tensor:
         self.batches.append(len(image))
         self.images.append(image)
-        return super().forward(image, mask_a, mask_b)
+        return super().forward(image, mask_a, mask_b, facts)
 
-    def preference_logit(self, image: Tensor, mask_a: Tensor, mask_b: Tensor) -> Tensor:
+    def preference_logit(
+        self, image: Tensor, mask_a: Tensor, mask_b: Tensor, facts: Tensor | None = None
+    ) -> Tensor:
         return mask_b.mean(dim=(1, 2, 3)) - mask_a.mean(dim=(1, 2, 3))
 
 
@@ -97,3 +103,22 @@ def test_a_colour_network_sees_a_grey_slice_in_three_channels():
 
 def test_no_slices_need_no_answer():
     assert Judge(LikesSmallMasks().eval()).preferences([], [], []).shape == (0,)
+
+
+def test_facts_decide_where_pictures_do_not():
+    network = QualityNetwork("small", facts=FACTS).eval()
+    with torch.no_grad():  # reads the last fact of the second mask alone: whether it is newer
+        network.mix[0].weight.zero_()
+        network.mix[0].weight[0, -1] = 1
+        network.mix[2].weight.zero_()
+        network.mix[2].weight[0, 0] = 1
+        network.head.weight[0, 0] = -4
+        for layer in (network.mix[0], network.mix[2], network.head):
+            layer.bias.zero_()
+    facts = np.zeros(FACTS, np.float32)
+    facts[-1] = 1  # the current mask is the newer one
+    judge = Judge(network)
+    masks = [disk(8)], [disk(12)]
+    assert judge.preferences(grey(1), *masks, [facts])[0] < 0.3
+    assert judge.preferences(grey(1), *masks, [swapped(facts)])[0] > 0.7
+    assert judge.preferences(grey(1), *masks)[0] == 0.5

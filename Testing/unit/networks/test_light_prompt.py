@@ -5,7 +5,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from SlicerLIMNet.networks.light_prompt import GUIDE_CHANNELS, LightPromptNetwork, click_maps
+from SlicerLIMNet.networks.light_prompt import (
+    GUIDE_CHANNELS,
+    WINDOW_NUMBERS,
+    LightPromptNetwork,
+    click_maps,
+)
 
 VOID = (-1.0, -1.0, -1.0)
 
@@ -37,7 +42,7 @@ CLICKS = points_of((20, 30, 0), (40.5, 12, 2), (50, 60, 1), VOID)
 def full() -> LightPromptNetwork:
     """With everything that a network may have."""
     torch.manual_seed(5)
-    return LightPromptNetwork(with_guides=True, with_grader=True).eval()
+    return LightPromptNetwork(with_guides=True, with_choice=True).eval()
 
 
 def test_parameters_stay_within_the_budget(full):
@@ -56,28 +61,19 @@ def test_guides_count_and_none_are_the_same_as_empty_ones(full):
 
 
 @torch.inference_mode()
-def test_a_grade_comes_with_the_same_logits_and_looks_at_the_mask(full):
-    seen = made_input(2)
-    points = CLICKS.expand(2, -1, -1)
-    logits, grades = full.graded(seen, points)
-    assert torch.equal(logits, full(seen, points))
-    assert grades.shape == (2,)
-    assert grades[0] != grades[1]
-
-
-def test_no_gradient_of_a_grade_reaches_the_mask(full):
-    _, grades = full.graded(made_input(), CLICKS)
-    grades.sum().backward()
-    assert full.grader.out.weight.grad is not None
-    assert full.head.weight.grad is None
-    full.zero_grad()
+def test_scores_of_windows_are_finite_whatever_the_numbers(full):
+    numbers = torch.randn(3, 9, WINDOW_NUMBERS, generator=torch.Generator().manual_seed(2))
+    scores = full.choice(numbers)
+    assert scores.shape == (3, 9)
+    assert torch.isfinite(full.choice(1e6 * numbers)).all()
+    assert not torch.equal(scores[0], scores[1])
 
 
 def test_work_on_a_window_stays_below_a_gigaflop(full):
     """0.9984 GFLOP, multiply and add = 2."""
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
-        full.graded(made_input(1, 128, 128), CLICKS)
+        full(made_input(1, 128, 128), CLICKS)
     assert counter.get_total_flops() <= 1.0e9
 
 

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.propagation.schedule import Direction, DirectionSchedule, RangeRule
+from SlicerLIMNet.propagation.schedule import (
+    Direction,
+    DirectionSchedule,
+    RangeRule,
+    gaps,
+    legs_from_nearest,
+)
 
 
 def walk(schedule: DirectionSchedule, filled: set[int]) -> list[int]:
@@ -74,3 +80,19 @@ def test_the_last_slice_of_the_range_is_known():
 def test_rules_out_of_range_are_refused(options):
     with pytest.raises(ConfigError, match="or more"):
         RangeRule(**options)
+
+
+def test_settled_runs_have_no_legs():
+    filled = {4: True, 9: True, 12: False}
+    every, empty = legs_from_nearest(filled, 20, RangeRule.until_end())
+    some, nothing = legs_from_nearest(
+        filled, 20, RangeRule.until_end(), {*range(4), *range(13, 20)}
+    )
+    assert empty == list(range(13, 20))
+    assert nothing == []
+    assert some == every[1:]
+
+
+def test_gaps_lie_between_references_and_ends():
+    assert gaps({3, 4, 7}, 8) == [(-1, 3), (4, 7)]
+    assert gaps((), 3) == [(-1, 3)]

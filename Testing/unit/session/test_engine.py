@@ -116,7 +116,7 @@ def test_without_its_quality_network_an_engine_does_not_fuse(ball):
     session.add_click(CENTRE)
     finish_round(session)
     with pytest.raises(ConfigError, match="no quality network"):
-        engine.prefer([], [], [])
+        engine.prefer([], [], [], [])
 
 
 def test_the_engine_tells_what_results_depend_on():

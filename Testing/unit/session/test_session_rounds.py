@@ -14,6 +14,7 @@ from SlicerLIMNet.domain.geometry import Geometry
 from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.errors import SessionError
+from SlicerLIMNet.fusion.facts import FACTS
 from SlicerLIMNet.imaging.made_volumes import tube_volume
 from SlicerLIMNet.session.session import Session
 
@@ -372,3 +373,58 @@ def test_memory_stays_bounded_by_the_object_on_a_long_volume(networks):
         tracemalloc.stop()
     assert session.results[600].mask.any()
     assert peak_bytes < voxels.nbytes / 2  # not even one byte a voxel
+
+
+def test_slices_between_old_references_keep_their_masks(session_on_ball, networks):
+    session = session_on_ball(config=RoundConfig(fusion=False))
+    for index in (6, 10, 8):
+        session.add_click(Click(index, 8, 8))
+        finish_round(session)
+    assert networks.settled_seen == [
+        frozenset(),  # nothing is known
+        frozenset(range(6)),  # below 6, which is no news
+        frozenset([*range(6), *range(11, 16)]),
+    ]
+    rounds = [result.provenance.round_number for result in session.results]
+    assert rounds == [1] * 7 + [3] * 3 + [2] * 6
+
+
+def test_a_slice_clicked_once_more_renews_what_lies_beside_it(session_on_ball, networks):
+    session = session_on_ball(config=RoundConfig(fusion=False))
+    for index in (6, 10, 6):
+        session.add_click(Click(index, 8, 8))
+        finish_round(session)
+    assert networks.settled_seen[-1] == frozenset(range(11, 16))
+
+
+def test_slices_beside_a_locked_one_are_renewed(session_on_ball, networks, ball_truth):
+    session = session_on_ball(config=RoundConfig(fusion=False))
+    for index in (6, 10):
+        session.add_click(Click(index, 8, 8))
+        finish_round(session)
+    session.set_mask(ball_truth, [12])
+    session.add_click(Click(4, 8, 8))
+    finish_round(session)
+    assert networks.settled_seen[-1] == frozenset(range(7, 10))
+
+
+@pytest.mark.parametrize(
+    "options", [{"incremental": False}, {"follow": "clicked"}, {"memory": "paper"}, {"range": 4}]
+)
+def test_no_slice_is_settled_where_rounds_start_afresh(session_on_ball, networks, options):
+    session = session_on_ball(config=RoundConfig(fusion=False, **options))
+    for index in (6, 10, 8):
+        session.add_click(Click(index, 8, 8))
+        finish_round(session)
+    assert networks.settled_seen == [frozenset()] * 3
+
+
+def test_the_judge_is_told_of_the_round(session_on_ball, networks):
+    session = session_on_ball(config=RoundConfig(incremental=False))
+    networks.drift = 1
+    session.add_click(CENTRE)
+    finish_round(session)
+    session.add_click(UPPER)
+    finish_round(session)
+    assert len(networks.facts_seen) == networks.slices_judged > 0
+    assert {len(facts) for facts in networks.facts_seen} == {FACTS}

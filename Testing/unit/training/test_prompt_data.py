@@ -168,13 +168,6 @@ def test_samples_without_guides_are_drawn_unless_they_are_asked_for(many):
     assert all(sample.guides is None for sample in many)
 
 
-def test_a_sample_tells_how_much_of_the_object_it_shows(many):
-    shares = [sample.visible for sample in many]
-    assert 0 < min(shares) < 0.5
-    assert max(shares) == 1
-    assert np.mean(np.equal(shares, 1)) > 0.4
-
-
 def test_without_defective_masks_a_sample_starts_from_nothing_or_from_a_whole_object(pool):
     sampler = PromptSampler(pool, SIZE, SourceShares(), seed=3, rules=SampleRules(defective=0))
     drawn = list(islice(sampler, 60))

@@ -8,6 +8,7 @@ from SlicerLIMNet.training.pseudo_objects import (
     LEAST_PIXELS,
     kept_superpixels,
     kept_supervoxels,
+    membrane_cells,
     superpixels,
     supervoxels,
 )
@@ -64,3 +65,17 @@ def test_kept_objects_are_read_back_as_they_were_made(tmp_path):
     np.testing.assert_array_equal(kept_supervoxels(voxels, (3.0, 1.0, 1.0), tmp_path), made)
     for one, other in zip(kept_superpixels(pictures, tmp_path), regions, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_cells_are_what_dark_membranes_enclose():
+    """Four bright cells between dark walls, one with a dark organelle inside."""
+    voxels = np.full((16, 64, 64), 170, np.uint8)
+    for wall in (0, 31, 32, 63):
+        voxels[:, wall, :] = voxels[:, :, wall] = 40
+    voxels[4:12, 12:20, 12:20] = 60
+    cells = membrane_cells(voxels)
+    middles = [int(cells[8, row, column]) for row in (16, 48) for column in (16, 48)]
+    assert len(set(middles) - {0}) == 4
+    assert int(cells[8, 24, 24]) == middles[0]  # beside the organelle
+    assert cells[:, 31:33, :].max() == 0
+    assert cells.max() == 4

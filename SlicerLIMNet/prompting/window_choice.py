@@ -1,0 +1,117 @@
+"""Which window of a first click to trust, by what the masks look like that it led to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from SlicerLIMNet.domain.guides import Guides
+from SlicerLIMNet.imaging.error_clicks import PixelClick, depth_map
+from SlicerLIMNet.imaging.resample import Box, bounding_box
+from SlicerLIMNet.metrics import dice
+from SlicerLIMNet.networks.light_prompt import WINDOW_NUMBERS
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def window_numbers(
+    answers: Sequence[FloatArray], boxes: Sequence[Box], click: PixelClick, guides: Guides
+) -> FloatArray:
+    """Return what is known of the mask of each window, (windows, WINDOW_NUMBERS).
+
+    Args:
+        answers: (H, W) probabilities of the whole slice as seen in each window.
+        boxes: The windows: the whole slice first, the one around the nearest guide last.
+        click: The positive click that they lie around.
+        guides: Other slices of the object.
+    """
+    masks = [answer > 0.5 for answer in answers]
+    longest = max(answers[0].shape)
+    near = guides.nearest
+    known = None if near is None else near.mask > 0.5
+    rows = []
+    for number, (answer, mask, box) in enumerate(zip(answers, masks, boxes, strict=True)):
+        side, share = box[1] - box[0], _relative_extent(mask)
+        growth = 0.0 if known is None else _log_ratio(mask, known)
+        rows.append(
+            [
+                _firmness(answer),
+                _agreement(mask, masks),
+                _depth(mask, click),
+                math.log(share + 0.01),
+                math.log(side / longest),
+                math.log((share * longest + 1) / side),
+                float(number == 0),
+                float(near is not None),
+                growth * (near.nearness if near else 0.0),
+                growth,
+                near.nearness if near else 0.0,
+                float(near is not None and number == len(answers) - 1),
+                0.0 if known is None else dice(mask, known),
+                math.log(longest / 100),
+            ]
+        )
+    assert len(rows[0]) == WINDOW_NUMBERS
+    return np.array(rows, np.float32)
+
+
+def _log_ratio(mask: BoolArray, other: BoolArray) -> float:
+    """Return how much larger a mask is than another one, as a logarithm."""
+    return math.log((np.count_nonzero(mask) + 1) / (np.count_nonzero(other) + 1))
+
+
+def best_by_rule(answers: Sequence[FloatArray], click: PixelClick) -> int:
+    """Return which window's answer to take, for a network that has not learned to choose.
+
+    It is firm, others agree with it, the click lies deep in it, and it is large. The weights were
+    fitted on training volumes to the Dice of the answer taken, and rounded.
+
+    Args:
+        answers: (H, W) probabilities of the whole slice as seen in each window.
+        click: The positive click that the windows lie around.
+    """
+    masks = [answer > 0.5 for answer in answers]
+    scores = [
+        _firmness(answer)
+        + 0.8 * _agreement(mask, masks)
+        + 0.5 * _depth(mask, click)
+        + 0.3 * math.log(_relative_extent(mask) + 0.01)
+        for answer, mask in zip(answers, masks, strict=True)
+    ]
+    return int(np.argmax(scores))
+
+
+def _firmness(probability: FloatArray) -> float:
+    """Return how little a mask depends on the threshold, 0..1."""
+    firm, possible = (int(np.count_nonzero(probability > least)) for least in (0.7, 0.3))
+    return firm / max(1, possible)
+
+
+def _agreement(mask: BoolArray, masks: Sequence[BoolArray]) -> float:
+    """Return the mean Dice with the masks of all windows, its own too, 0..1.
+
+    An empty mask is 0: windows that found nothing must not outvote one that did.
+    """
+    return float(np.mean([dice(mask, other) for other in masks])) if mask.any() else 0.0
+
+
+def _depth(mask: BoolArray, click: PixelClick) -> float:
+    """Return how far inside a mask the click lies, 1 where nothing lies deeper; 0 if outside."""
+    row = min(max(round(click.row), 0), mask.shape[0] - 1)
+    column = min(max(round(click.column), 0), mask.shape[1] - 1)
+    if not mask[row, column]:
+        return 0.0
+    depths = depth_map(mask)
+    return float(depths[row, column] / depths.max())
+
+
+def _relative_extent(mask: BoolArray) -> float:
+    """Return the longer side of a mask's box as a part of the slice's longer side."""
+    found = bounding_box(mask)
+    if found is None:
+        return 0.0
+    return max(found[1] - found[0], found[3] - found[2]) / max(mask.shape)

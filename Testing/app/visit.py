@@ -1,0 +1,64 @@
+"""A first visit: load the sample, click its liver, propagate, correct the largest error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from SlicerLIMNet.io.labelmaps import read_labelmap
+from Testing.app.app_page import AXIAL, CORONAL, AppPage
+from Testing.app.organs import BoolArray, Liver, dice, middle_of
+
+
+class Visit:
+    """A visitor who knows where the liver ends."""
+
+    def __init__(self, page: AppPage, target: Liver, folder: Path) -> None:
+        """Take a page that shows the dialog, and a folder for downloads."""
+        self.page, self.target, self._folder = page, target, folder
+
+    def load(self) -> None:
+        """Load the volume and look at the middle of the liver."""
+        self.page.press(self.target.button)
+        self.page.wait("f.ready")
+        self.page.place(AXIAL, self._middle)
+
+    def click(self) -> None:
+        """Click the middle of the liver in the axial view; wait until the mask is seen."""
+        self.page.click_voxel(AXIAL, self._middle)
+        self.page.wait("f.planeName === 'axial' && f.clicks === 1 && !f.busy")
+        self.page.wait_for_colour(AXIAL)
+
+    def begin_round(self) -> None:
+        """Propagate and wait for the first slice; the server must hold the round."""
+        self.page.press("propagate")
+        self.page.wait("f.isRoundRunning && f.done > 0")
+
+    def propagate(self) -> None:
+        """Propagate and wait for the end."""
+        rounds = self.page.facts["rounds"]
+        self.page.press("propagate")
+        self.page.wait(f"f.rounds === {rounds + 1} && !f.busy")
+
+    def correct(self) -> None:
+        """Click the middle of the largest error that a coronal slice shows."""
+        facts = self.page.facts
+        clicks = facts["clicks"] if facts["planeName"] == "coronal" else 0
+        worst = middle_of(self.segmentation() ^ self.target.truth, axis=1)
+        self.page.click_voxel(CORONAL, worst, is_other=not self.target.truth[worst])
+        self.page.wait(f"f.planeName === 'coronal' && f.clicks === {clicks + 1} && !f.busy")
+
+    def segmentation(self) -> BoolArray:
+        """Download the segmentation; return its mask, [k, j, i]."""
+        labels, _ = read_labelmap(self.page.download("save-segmentation", self._folder))
+        return np.asarray(labels != 0)
+
+    @property
+    def dice(self) -> float:
+        """How far what is downloaded agrees with the label."""
+        return dice(self.segmentation(), self.target.truth)
+
+    @property
+    def _middle(self) -> tuple[int, int, int]:
+        return middle_of(self.target.truth, axis=0)
