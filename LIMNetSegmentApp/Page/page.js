@@ -133,6 +133,19 @@
     set("entriesShown", true);
   }
 
+  /* The selected segment is always seen, however long the list is. */
+  let seen = null;
+  new MutationObserver(() => {
+    const selected = document.querySelector(".segment.selected");
+    if (selected && selected !== seen) selected.scrollIntoView({ block: "nearest" });
+    seen = selected;
+  }).observe(document.documentElement, {
+    subtree: true,
+    childList: true,
+    attributes: true,
+    attributeFilter: ["class"],
+  });
+
   window.limnetPage = {
     stripPressed,
     open,

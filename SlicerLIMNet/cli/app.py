@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from SlicerLIMNet.domain.config import PRESETS
 from SlicerLIMNet.errors import LIMNetError
 
 _PACKAGES = ("slicer", "trame_slicer", "trame_rca", "aiohttp", "PIL", "pooch")
+_ENGINE_THREAD = "LIMNet"
 _EPILOG = """\
 The page shows slice views and a 3D view as Slicer has them, and the effect LIMNet beside them:
 click on a structure, propagate, correct, download. All work stays on this machine; a page that was
@@ -130,6 +133,18 @@ def run(arguments: argparse.Namespace, _engines: EngineMaker) -> None:
             f"({error.strerror or error}); choose another with --port"
         ) from error
     say("limnet app: ended; what was done is kept, and offered when the page is opened again")
+    _end_at_once_if_busy()
+
+
+def _end_at_once_if_busy() -> None:
+    """End the process where the engine is in the middle of a step, which nothing can stop.
+
+    Python would take torch away from under it. Everything is written already.
+    """
+    if any(thread.name == _ENGINE_THREAD for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def read_source(source: str) -> Any:

@@ -19,9 +19,12 @@ ServerMaker = Callable[..., Server]
 PageOpener = Callable[[str], Any]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium; a test that needs it fails with the command that installs it."""
+    """Chromium; a test that needs it fails with the command that installs it.
+
+    Playwright keeps an event loop going meanwhile, so other modules must not find it there.
+    """
     problem = chromium.missing()
     if problem is not None:
         pytest.fail(problem, pytrace=False)

@@ -24,6 +24,7 @@ from Testing.app.server import ROOT, Server
 from Testing.app.visit import Visit
 
 FOLDER = ROOT / "Resources" / "Screenshots"
+_PATIENCE_MS = 900_000
 _SETTLED_MS = 1500  # until the surface is drawn, too
 
 
@@ -67,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
         server = Server(Path(folder), environment=target.environment)
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
         page = AppPage(browser, server.address, size={"width": width, "height": height})
+        page.page.set_default_timeout(_PATIENCE_MS)
         take_pictures(page, server, target, arguments.output)
         page.close()
         browser.close()
