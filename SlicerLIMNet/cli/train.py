@@ -13,7 +13,6 @@ from SlicerLIMNet.errors import Cancelled, ConfigError
 
 STAGES = {
     "prompt": "train the prompt network: clicks to a mask",
-    "windows": "teach the prompt network which window of a first click to trust",
     "memory": "train the propagation network: from slice to slice",
     "fusion": "train the quality network on rollouts of the other two",
 }

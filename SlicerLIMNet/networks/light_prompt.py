@@ -19,8 +19,6 @@ from SlicerLIMNet.networks.light_layers import ConvNorm, GlobalContext, Residual
 
 CLICK_RADIUS = 3.0  # pixels of the network's input
 SIMILARITY_WIDTHS = (0.04, 0.15)  # of the window: near twin, same tissue
-WINDOW_NUMBERS = 14
-"""What is known of the mask that a window of a first click led to, see `window_numbers`."""
 GUIDE_CHANNELS = 5
 """Grey images and probabilities of two other slices, and how near the second one is."""
 
@@ -50,14 +48,12 @@ class LightPromptNetwork(nn.Module):
         self,
         widths: PromptWidths | Mapping[str, Any] | None = None,
         with_guides: bool = False,
-        with_choice: bool = False,
     ) -> None:
         """Build it.
 
         Args:
             widths: Channels; those that a mapping leaves out have their default.
             with_guides: Whether it is shown other slices of the object.
-            with_choice: Whether it can choose among the windows of a first click.
         """
         super().__init__()
         self.guide_channels = GUIDE_CHANNELS if with_guides else 0
@@ -80,7 +76,6 @@ class LightPromptNetwork(nn.Module):
         self.up4 = UpBlock(width.eighth, one, one)
         self.up2 = UpBlock(one, width.stem, width.half)
         self.head = nn.Conv2d(width.half, 4, 3, padding=1)
-        self.choice = WindowChoice() if with_choice else None
 
     def forward(self, image_and_previous: Tensor, points: Tensor) -> Tensor:
         """Return the mask's logits, (B, 1, H, W).
@@ -110,26 +105,6 @@ class LightPromptNetwork(nn.Module):
             return given[:, 4:]
         batch, _, height, width = given.shape
         return given.new_zeros(batch, self.guide_channels, height, width)
-
-
-class WindowChoice(nn.Module):
-    """Scores the windows of a first click by what their masks look like."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(WINDOW_NUMBERS, 32), nn.ReLU(inplace=True), nn.Linear(32, 1)
-        )
-        self.register_buffer("mean", torch.zeros(WINDOW_NUMBERS))
-        self.register_buffer("deviation", torch.ones(WINDOW_NUMBERS))
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        """Return scores (...,) of windows (..., WINDOW_NUMBERS): the higher, the better."""
-        normal = ((numbers - self.mean) / self.deviation).clamp(-5, 5)
-        return self.layers(normal)[..., 0]
 
 
 def click_maps(image: Tensor, points: Tensor) -> Tensor:

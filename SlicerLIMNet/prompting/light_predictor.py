@@ -22,7 +22,7 @@ from SlicerLIMNet.imaging.resample import Box, bounding_box, cut, paste, square_
 from SlicerLIMNet.networks.prompt_interface import PromptNetwork, main_logits
 from SlicerLIMNet.prompting.guide_layers import guide_layers
 from SlicerLIMNet.prompting.ritm_predictor import click_tensor, mirrored_average_logits
-from SlicerLIMNet.prompting.window_choice import best_by_rule, window_numbers
+from SlicerLIMNet.prompting.window_choice import best_window
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -92,7 +92,6 @@ class LightPredictor:
         self._device = torch.device(device)
         self._dtype = dtype
         self._guide_channels = int(getattr(network, "guide_channels", 0))
-        self._choice = getattr(network, "choice", None)
 
     @torch.inference_mode()
     def predict(
@@ -124,37 +123,25 @@ class LightPredictor:
             positive = [click for click in clicks if click.positive]
             if not positive:
                 return LightPrediction(np.zeros(shape, np.float32), LightState())
-            seen = Seen(image, clicks, previous, guides)
+            seen = _Seen(image, clicks, previous, guides)
             previous = self._first_look(seen, positive[-1])
             box = None
         box = self._next_box(box, previous > 0.5, clicks)
-        probability = self._look(Seen(image, clicks, previous, guides), box)
+        probability = self._look(_Seen(image, clicks, previous, guides), box)
         if _is_cut_off(probability > 0.5, box):
             box = self._next_box(None, probability > 0.5, clicks)
-            probability = self._look(Seen(image, clicks, probability, guides), box)
+            probability = self._look(_Seen(image, clicks, probability, guides), box)
         return LightPrediction(probability, LightState(box))
 
-    def _first_look(self, seen: Seen, around: PixelClick) -> FloatArray:
-        """Return the answer of the window that deserves most trust."""
-        boxes, answers = self.windows(seen, around)
-        if self._choice is None:
-            return answers[best_by_rule(answers, around)]
-        numbers = window_numbers(answers, boxes, around, seen.guides)
-        scores = self._choice(torch.from_numpy(numbers).to(self._device, self._dtype))
-        return answers[int(scores.float().argmax())]
-
-    @torch.inference_mode()
-    def windows(self, seen: Seen, around: PixelClick) -> tuple[list[Box], list[FloatArray]]:
-        """Return the windows of a first click, and what is seen in each, (H, W).
-
-        The first one is the whole slice, and the last one lies around the nearest guide, if any.
-        """
+    def _first_look(self, seen: _Seen, around: PixelClick) -> FloatArray:
+        """Return the answer of the window that deserves most trust, see `best_window`."""
         boxes = self._windows(seen.previous.shape, around)
         nearest = seen.guides.nearest if self._guide_channels else None
         if nearest is not None:
             boxes.append(self._box_around(nearest.mask > 0.5, [around]))
         logits = main_logits(self._network(*self._batch(seen, boxes)))
-        return boxes, self._answers(logits, seen, boxes)
+        answers = self._answers(logits, seen, boxes)
+        return answers[best_window(answers, around)]
 
     def _windows(self, shape: tuple[int, ...], click: PixelClick) -> list[Box]:
         """Return squares around the click, the first one of the whole slice."""
@@ -189,12 +176,12 @@ class LightPredictor:
         side = max(side, self.config.least_side)
         return square_box(((top + bottom - 1) / 2, (left + right - 1) / 2), side)
 
-    def _look(self, seen: Seen, box: Box) -> FloatArray:
+    def _look(self, seen: _Seen, box: Box) -> FloatArray:
         """Return (H, W) probabilities as seen in a box, averaged with the mirror image's."""
         logits = mirrored_average_logits(self._network, *self._batch(seen, [box]))
         return self._answers(logits, seen, [box])[0]
 
-    def _batch(self, seen: Seen, boxes: Sequence[Box]) -> tuple[Tensor, Tensor]:
+    def _batch(self, seen: _Seen, boxes: Sequence[Box]) -> tuple[Tensor, Tensor]:
         """Return what the network gets of boxes: (B, 4 or more, size, size) and (B, 2K, 3)."""
         size = (self.config.size, self.config.size)
         stacked = torch.stack([self._stacked(seen, box, size) for box in boxes])
@@ -202,13 +189,13 @@ class LightPredictor:
         batch = stacked.to(self._device, self._dtype, memory_format=torch.channels_last)
         return batch, points.to(self._device)
 
-    def _answers(self, logits: Tensor, seen: Seen, boxes: Sequence[Box]) -> list[FloatArray]:
+    def _answers(self, logits: Tensor, seen: _Seen, boxes: Sequence[Box]) -> list[FloatArray]:
         """Return logits (B, 1, size, size) as probabilities of the whole slice, (H, W) each."""
         crops = logits.float().sigmoid().cpu().numpy()[:, 0]
         shape = (seen.image.shape[0], seen.image.shape[1])
         return [paste(crop, box, shape) for crop, box in zip(crops, boxes, strict=True)]
 
-    def _stacked(self, seen: Seen, box: Box, size: tuple[int, int]) -> Tensor:
+    def _stacked(self, seen: _Seen, box: Box, size: tuple[int, int]) -> Tensor:
         """Return what the network sees of a box, (4 or more, size, size)."""
         crop = cut(seen.image, box, size)
         colours = crop if crop.ndim == 3 else np.repeat(crop[..., None], 3, axis=2)
@@ -218,7 +205,7 @@ class LightPredictor:
         return torch.from_numpy(np.ascontiguousarray(np.dstack(layers).transpose(2, 0, 1)))
 
 
-class Seen(NamedTuple):
+class _Seen(NamedTuple):
     """A slice and what is known of it."""
 
     image: FloatArray

@@ -8,64 +8,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from SlicerLIMNet.domain.guides import Guides
 from SlicerLIMNet.imaging.error_clicks import PixelClick, depth_map
-from SlicerLIMNet.imaging.resample import Box, bounding_box
+from SlicerLIMNet.imaging.resample import bounding_box
 from SlicerLIMNet.metrics import dice
-from SlicerLIMNet.networks.light_prompt import WINDOW_NUMBERS
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
 
-def window_numbers(
-    answers: Sequence[FloatArray], boxes: Sequence[Box], click: PixelClick, guides: Guides
-) -> FloatArray:
-    """Return what is known of the mask of each window, (windows, WINDOW_NUMBERS).
-
-    Args:
-        answers: (H, W) probabilities of the whole slice as seen in each window.
-        boxes: The windows: the whole slice first, the one around the nearest guide last.
-        click: The positive click that they lie around.
-        guides: Other slices of the object.
-    """
-    masks = [answer > 0.5 for answer in answers]
-    longest = max(answers[0].shape)
-    near = guides.nearest
-    known = None if near is None else near.mask > 0.5
-    rows = []
-    for number, (answer, mask, box) in enumerate(zip(answers, masks, boxes, strict=True)):
-        side, share = box[1] - box[0], _relative_extent(mask)
-        growth = 0.0 if known is None else _log_ratio(mask, known)
-        rows.append(
-            [
-                _firmness(answer),
-                _agreement(mask, masks),
-                _depth(mask, click),
-                math.log(share + 0.01),
-                math.log(side / longest),
-                math.log((share * longest + 1) / side),
-                float(number == 0),
-                float(near is not None),
-                growth * (near.nearness if near else 0.0),
-                growth,
-                near.nearness if near else 0.0,
-                float(near is not None and number == len(answers) - 1),
-                0.0 if known is None else dice(mask, known),
-                math.log(longest / 100),
-            ]
-        )
-    assert len(rows[0]) == WINDOW_NUMBERS
-    return np.array(rows, np.float32)
-
-
-def _log_ratio(mask: BoolArray, other: BoolArray) -> float:
-    """Return how much larger a mask is than another one, as a logarithm."""
-    return math.log((np.count_nonzero(mask) + 1) / (np.count_nonzero(other) + 1))
-
-
-def best_by_rule(answers: Sequence[FloatArray], click: PixelClick) -> int:
-    """Return which window's answer to take, for a network that has not learned to choose.
+def best_window(answers: Sequence[FloatArray], click: PixelClick) -> int:
+    """Return which window's answer to take.
 
     It is firm, others agree with it, the click lies deep in it, and it is large. The weights were
     fitted on training volumes to the Dice of the answer taken, and rounded.

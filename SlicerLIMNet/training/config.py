@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from SlicerLIMNet.errors import ConfigError
 
-STAGES = ("prompt", "windows", "memory", "fusion")
+STAGES = ("prompt", "memory", "fusion")
 _PATTERNS = ("held_out", "leave_out")
 Settings = TypeVar("Settings")
 

@@ -123,7 +123,7 @@ class PromptSampler:
         source = int(rng.choice(len(self._weights), p=self._weights))
         if source == ROLLED:
             return self._correction()
-        found = self.labelled(source)
+        found = self._labelled(source)
         if found is None:
             return None
         masks = [found.mask, *(guide.mask for guide in found.guides)]
@@ -153,8 +153,8 @@ class PromptSampler:
             sample.guides = _stacked(images[1:], found.guide_masks, found.nearness[-1])
         return sample
 
-    def labelled(self, source: int) -> LabelledSlice | None:
-        """Return a slice in 0..1 and one object on it, from a source by its number."""
+    def _labelled(self, source: int) -> LabelledSlice | None:
+        """Return a slice in 0..1 and one object on it."""
         rng = self._rng
         if source == 4:
             return LabelledSlice(*made_slice(rng, MADE_SIZE))

@@ -92,10 +92,6 @@ def _task(stage: str, config: TrainConfig) -> Task:
         from SlicerLIMNet.training.memory_task import MemoryTask
 
         return MemoryTask(config)
-    if stage == "windows":
-        from SlicerLIMNet.training.window_task import WindowTask
-
-        return WindowTask(config)
     from SlicerLIMNet.training.fusion_task import FusionTask
 
     return FusionTask(config)

@@ -17,7 +17,7 @@ from SlicerLIMNet.prompting.light_predictor import (
     LightPredictorConfig,
     LightState,
 )
-from SlicerLIMNet.prompting.window_choice import best_by_rule
+from SlicerLIMNet.prompting.window_choice import best_window
 
 SIZE = 64
 CONFIG = LightPredictorConfig(size=SIZE)
@@ -170,40 +170,40 @@ NOTHING = np.full((64, 64), 0.4, np.float32)
 
 def test_a_firm_window_beats_a_shaky_one():
     firm, shaky = (answer((10, 30, 10, 30), probability) for probability in (0.9, 0.6))
-    assert best_by_rule([firm, shaky], click_at(20, 20)) == 0
-    assert best_by_rule([shaky, firm], click_at(20, 20)) == 1
+    assert best_window([firm, shaky], click_at(20, 20)) == 0
+    assert best_window([shaky, firm], click_at(20, 20)) == 1
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_window_that_others_agree_with_beats_a_lonely_one(place):
     answers = [answer((10, 30, 10, 30)), answer((11, 31, 10, 30))]
     answers.insert(place, answer((40, 60, 40, 60)))
-    assert best_by_rule(answers, click_at(35, 35)) != place
+    assert best_window(answers, click_at(35, 35)) != place
 
 
 def test_a_large_mask_beats_a_small_one_that_is_trusted_as_much():
     small, large = answer((10, 20, 10, 20)), answer((30, 60, 30, 60))
-    assert best_by_rule([small, large], click_at(0, 0)) == 1
-    assert best_by_rule([large, small], click_at(0, 0)) == 0
+    assert best_window([small, large], click_at(0, 0)) == 1
+    assert best_window([large, small], click_at(0, 0)) == 0
 
 
 def test_a_mask_that_the_click_lies_deep_in_beats_one_that_it_only_touches():
     around, beside = answer((10, 31, 10, 31)), answer((10, 31, 19, 40))
-    assert best_by_rule([around, beside], click_at(20, 20)) == 0
-    assert best_by_rule([beside, around], click_at(20, 20)) == 1
+    assert best_window([around, beside], click_at(20, 20)) == 0
+    assert best_window([beside, around], click_at(20, 20)) == 1
 
 
 @pytest.mark.parametrize("place", [0, 3, 7])
 def test_windows_without_a_mask_lose_however_many_agree_on_nothing(place):
     answers = [NOTHING] * 7
     answers.insert(place, answer((10, 11, 10, 11), 0.55))
-    assert best_by_rule(answers, click_at(10, 10)) == place
+    assert best_window(answers, click_at(10, 10)) == place
 
 
 @pytest.mark.parametrize("windows", [1, 8])
 def test_one_of_the_windows_is_taken_if_all_are_empty(windows):
-    assert best_by_rule([NOTHING] * windows, click_at(5, 5)) in range(windows)
-    assert best_by_rule([np.zeros_like(NOTHING)] * windows, click_at(5, 5)) in range(windows)
+    assert best_window([NOTHING] * windows, click_at(5, 5)) in range(windows)
+    assert best_window([np.zeros_like(NOTHING)] * windows, click_at(5, 5)) in range(windows)
 
 
 def test_a_click_on_which_no_window_finds_anything_is_looked_at_closely():

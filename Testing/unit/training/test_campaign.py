@@ -78,7 +78,7 @@ def test_a_damaged_or_missing_checkpoint_is_not_finished(tmp_path):
         ({"stages": 3}, "list of stages"),
         ({"stages": []}, "stages"),
         ({"stages": [{"stage": "prompt"}], "colour": 1, "shared": {}}, "colour"),
-        ({"stages": [{"stage": "judge"}]}, "prompt, windows, memory, fusion"),
+        ({"stages": [{"stage": "judge"}]}, "prompt, memory, fusion"),
         ({"stages": [{"stage": "prompt", "volumes": "v", "stepz": 1}]}, "stepz"),
         ({"shared": {"volumes": "v"}, "stages": [{"stage": "prompt"}] * 2}, "of its own"),
     ],
