@@ -16,7 +16,7 @@ from Testing.app.visit import Visit
 from Testing.doubles import FakeNetworks
 
 FAKE = {FAKE_VARIABLE: "1"}
-MOST_CORRECTIONS = 3
+MOST_CORRECTIONS = 6
 GOOD = 0.85
 SHAPE, CENTRE = (32, 40, 48), (16, 20, 24)
 
