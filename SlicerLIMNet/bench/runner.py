@@ -122,7 +122,8 @@ def run_bench(
     """
     if repeats < 1:
         raise ConfigError(f"a bench needs 1 repeat or more, not {repeats}")
-    rounds = replace(engines.rounds, range=WHOLE) if naive else engines.rounds
+    rounds = replace(engines.rounds, incremental=False)  # a later round is a whole one
+    rounds = replace(rounds, range=WHOLE) if naive else rounds
     bench = Bench(size, made_volume(size), rounds, cancel or CancelToken(), clock)
     passes: list[dict[str, Pass]] = []
     peak_mib = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,7 +30,8 @@ def main(slices: int, pixels: int, gib: float) -> None:
     volume = Volume(made_voxels(*shape), Geometry(shape, (1.0, 1.0, 1.0)), "CT", "long")
     engines = BenchEngines.load("light", "cpu", "float32", None, random_weights=True)
     engine = engines.make()
-    session = Session(volume, engine, config=engines.rounds, window=(-160, 240))
+    rounds = replace(engines.rounds, incremental=False)  # the second one is a whole one, too
+    session = Session(volume, engine, config=rounds, window=(-160, 240))
     reached = 0
     for index in (slices // 2, slices // 4):
         session.add_click(Click(index, pixels / 2, pixels / 2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.errors import Cancelled, SessionError
 from Testing.session_days import CENTRE, UPPER, busy_day, cut_round, finish_round
@@ -49,7 +50,7 @@ def test_nothing_to_undo_or_redo_is_said(session_on_ball):
 
 @pytest.mark.parametrize("slices_seen", [1, 2, 5, 16])
 def test_a_cancelled_round_leaves_the_state_before_it(session_on_ball, slices_seen):
-    session = session_on_ball()
+    session = session_on_ball(config=RoundConfig(incremental=False))
     session.add_click(CENTRE)
     finish_round(session)
     session.add_click(UPPER)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from SlicerLIMNet.networks.place import PLACE_NUMBERS, SCALES
+from SlicerLIMNet.training.largest_slices import LargestSlices
 from SlicerLIMNet.training.memory_data import Sequence, SequenceSampler, SequenceShares
 from SlicerLIMNet.training.pool import Pool, load_pool
 from Testing.unit.training.tiny_data import SHAPE, write_images, write_volumes
@@ -147,5 +148,5 @@ def test_half_of_the_sequences_with_one_reference_begin_where_users_click(pool):
     sampler = SequenceSampler(pool, SIZE, replace(NOTHING, real=1.0), seed=1)
     target = next(iter(pool.real.values()))[0]
     inside = target.volume.labels == target.value
-    assert sampler._largest(target, 0) == int(np.argmax(inside.sum(axis=(1, 2))))
+    assert LargestSlices().of(target, 0) == int(np.argmax(inside.sum(axis=(1, 2))))
     assert sampler._draw_indices(target.slices[0], len(inside), 4, largest=5)[0] == 5
