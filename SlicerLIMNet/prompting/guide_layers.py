@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from SlicerLIMNet.domain.guides import Guides
 from SlicerLIMNet.imaging.resample import Box, cut
+from SlicerLIMNet.networks.light_prompt import GUIDE_CHANNELS
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -15,10 +16,10 @@ def guide_layers(guides: Guides, box: Box, size: tuple[int, int]) -> FloatArray:
     """Return a box of the guides as the network gets it.
 
     Returns:
-        (*size, 5): grey image and probabilities of the reference, grey image and probabilities of
-        the nearest slice, and its nearness; all 0 where there is none.
+        (*size, GUIDE_CHANNELS): grey image and probabilities of the reference, then of the nearest
+        slice, and its nearness; all 0 where there is none.
     """
-    layers = np.zeros((*size, 5), np.float32)
+    layers = np.zeros((*size, GUIDE_CHANNELS), np.float32)
     for number, guide in enumerate(guides):
         if guide is not None:
             grey = guide.image if guide.image.ndim == 2 else guide.image.mean(axis=2)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.imaging.error_clicks import PixelClick, depth_map
-from SlicerLIMNet.imaging.resample import bounding_box
+from SlicerLIMNet.imaging.resample import extent
 from SlicerLIMNet.metrics import dice
 
 FloatArray = npt.NDArray[np.float32]
@@ -31,7 +31,7 @@ def best_window(answers: Sequence[FloatArray], click: PixelClick) -> int:
         _firmness(answer)
         + 0.8 * _agreement(mask, masks)
         + 0.5 * _depth(mask, click)
-        + 0.3 * math.log(_relative_extent(mask) + 0.01)
+        + 0.3 * math.log(extent(mask) / max(mask.shape) + 0.01)
         for answer, mask in zip(answers, masks, strict=True)
     ]
     return int(np.argmax(scores))
@@ -59,11 +59,3 @@ def _depth(mask: BoolArray, click: PixelClick) -> float:
         return 0.0
     depths = depth_map(mask)
     return float(depths[row, column] / depths.max())
-
-
-def _relative_extent(mask: BoolArray) -> float:
-    """Return the longer side of a mask's box as a part of the slice's longer side."""
-    found = bounding_box(mask)
-    if found is None:
-        return 0.0
-    return max(found[1] - found[0], found[3] - found[2]) / max(mask.shape)

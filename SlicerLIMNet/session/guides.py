@@ -22,7 +22,10 @@ def guides_for(index: int, state: ObjectState, stack: SliceStack) -> Guides:
     current = state.current
     vouched = _nearest(index, {*current.prompts, *current.locked}, state.shown)
     found = _nearest(index, {*current.prompts, *current.results}, state.shown)
-    return Guides(_guide(index, vouched, state, stack), _guide(index, found, state, stack))
+    reference = _guide(index, vouched, state, stack)
+    if found == vouched:
+        return Guides(reference, reference)
+    return Guides(reference, _guide(index, found, state, stack))
 
 
 def _nearest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -20,6 +21,8 @@ from SlicerLIMNet.session.parts import Networks, RegionNumbers, SpreadTask
 from SlicerLIMNet.session.planes import without_overwriting
 from SlicerLIMNet.session.stack import SliceStack
 
+MASKS_KEPT = 4
+"""Masks unpacked at a time: a slice, its neighbours, and one more."""
 SLICES_AT_ONCE = 32
 """Slices that the quality network is given together; their images exist only that long."""
 
@@ -130,11 +133,14 @@ class _RoundMasks:
 
     def __init__(self, state: ObjectState, found: Mapping[int, SliceResult]) -> None:
         self._state, self._found = state, found
+        # slices are judged in order, and each is compared with its neighbours
+        self.previous = lru_cache(MASKS_KEPT)(self._previous)
+        self.current = lru_cache(MASKS_KEPT)(self._current)
 
-    def previous(self, index: int) -> BoolArray:
+    def _previous(self, index: int) -> BoolArray:
         return self._state.current.result(index).mask
 
-    def current(self, index: int) -> BoolArray:
+    def _current(self, index: int) -> BoolArray:
         found = self._found.get(index)
         return self.previous(index) if found is None else found.mask
 
@@ -191,9 +197,10 @@ class RoundRun:
         to_judge = iter([new for new in candidates if self._needs_judge(new)])
         results = {new.slice_index: new for new in candidates}
         masks = _RoundMasks(self.state, dict(results))
-        about = self._facts(masks)
+        about: RoundFacts | None = None
         while batch := list(islice(to_judge, SLICES_AT_ONCE)):
             check()
+            about = about or self._facts(masks)
             facts = [
                 pair_facts(new.slice_index, masks.previous, masks.current, about) for new in batch
             ]
