@@ -1,4 +1,4 @@
-"""`limnet weights`: what weights there are, whether they are whole, and how to bring in others."""
+"""`limnet weights`: what weights there are, whether they are whole; import and shrink others."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ examples:
   limnet weights verify
   limnet weights import --kind ritm coco_lvis_h32_itermask.pth
   limnet weights import --kind xmem XMem.pth -o elsewhere/paper-memory.safetensors
+  limnet weights shrink my-weights/prompt.safetensors -o small/prompt.safetensors
 """
 
 
 def add_parser(commands: Any, everywhere: argparse.ArgumentParser) -> None:
-    """Add the command and its three actions to the parser."""
+    """Add the command and its actions to the parser."""
     parser = commands.add_parser(
         "weights",
-        help="list, import or verify weights",
-        description="List, import or verify the weights of the networks.",
+        help="list, import, verify or shrink weights",
+        description="List, import, verify or shrink the weights of the networks.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,6 +43,7 @@ def add_parser(commands: Any, everywhere: argparse.ArgumentParser) -> None:
     _add_list(actions, everywhere)
     _add_import(actions, everywhere)
     _add_verify(actions, everywhere)
+    _add_shrink(actions, everywhere)
 
 
 def list_weights(arguments: argparse.Namespace, _: EngineMaker) -> None:
@@ -109,6 +111,33 @@ def verify_weights(arguments: argparse.Namespace, _: EngineMaker) -> None:
         print(f"{path}: whole{'' if is_listed else ', but no checksum is known'}")
     if faults:
         raise WeightsError("\n".join(faults))
+
+
+def shrink_weights(arguments: argparse.Namespace, _: EngineMaker) -> None:
+    """Write a weights file in eight bits.
+
+    Raises:
+        WeightsError: The file is missing or damaged.
+        OutputError: The other one cannot be written.
+    """
+    from SlicerLIMNet.networks.weights import load_weights, save_weights
+
+    output = arguments.output
+    check_can_write(output)
+    module, info = load_weights(arguments.file)
+    stored = info.metadata
+    save_weights(
+        output,
+        module,
+        network=info.network,
+        configuration=info.configuration,
+        trained_on=stored.get("trained_on", ""),
+        preset=stored.get("preset", "light"),
+        licence=stored.get("licence", ""),
+        eight_bits=True,
+    )
+    before, after = (path.stat().st_size / 1e6 for path in (arguments.file, output))
+    print(f"wrote {output}: {after:.1f} MB in place of {before:.1f} MB")
 
 
 def _read_published(
@@ -243,3 +272,17 @@ def _add_verify(actions: Any, everywhere: argparse.ArgumentParser) -> None:
         help="weights files (default: all that are installed)",
     )
     parser.set_defaults(run=verify_weights)
+
+
+def _add_shrink(actions: Any, everywhere: argparse.ArgumentParser) -> None:
+    parser = actions.add_parser(
+        "shrink",
+        parents=[everywhere],
+        help="store weights in eight bits, half the size",
+        description="Store weights in eight bits a number, with a step for every output channel.",
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="weights file; it stays as it is")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", required=True, help="file to write"
+    )
+    parser.set_defaults(run=shrink_weights)

@@ -22,7 +22,7 @@ from SlicerLIMNet.networks.affinity import (
 from SlicerLIMNet.networks.memory_interface import SliceFeatures
 
 READ_BLOCK = 16_384  # elements compared at a time: 59 MB of similarities for 900 queries
-SMALL_MEMORY = 2048  # elements: so few are copied together more quickly than searched apart
+SMALL_MEMORY = 8192  # elements: so few are searched more quickly together than apart
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class MemoryManager:
     def _read_sparsely(self, stores: Sequence[MemoryStore], features: SliceFeatures) -> Tensor:
         """Return the answer (Q, C): of every query only its most similar elements are looked at."""
         query = query_vectors(rows(features.key), rows(features.selection))
-        blocks = [block for store in stores for block in torch.split(store.vectors, READ_BLOCK)]
-        weights, index = top_k_weights(_joined(blocks), query, self._config.top_k)
+        parts = [part for store in stores for part in torch.split(store.vectors, READ_BLOCK)]
+        weights, index = top_k_weights(_blocks(parts), query, self._config.top_k)
         if len(stores) == 1:
             return self._ask(stores[0], weights, index)
         start, answers = 0, []
@@ -157,8 +157,8 @@ class MemoryManager:
         return affinity.T.to(value.dtype) @ value
 
 
-def _joined(blocks: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Return small blocks as one: a search of its largest elements instead of one in each."""
-    if len(blocks) > 1 and sum(len(block) for block in blocks) <= SMALL_MEMORY:
-        return [torch.cat(list(blocks))]
-    return blocks
+def _blocks(parts: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
+    """Return what is searched at once: each part by itself, or all of a small memory."""
+    if sum(len(part) for part in parts) <= SMALL_MEMORY:
+        return [parts]
+    return [[part] for part in parts]

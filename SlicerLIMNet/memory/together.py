@@ -66,9 +66,13 @@ def _step(slices: Sequence[NextSlice], network: MemoryNetwork) -> list[Tensor]:
     remembered = [i for i, duty in enumerate(duties) if duty.remember]
     values = _values([slices[i] for i in remembered], [masks[i] for i in remembered], network)
     for i, value in zip(remembered, values, strict=True):
-        if duties[i].deep_update:
-            states[i] = network.deep_update(value, states[i])
         trackers[i].remember(slices[i].features, value)
+    deeper = [k for k, i in enumerate(remembered) if duties[i].deep_update]
+    if deeper:
+        before = torch.cat([states[remembered[k]] for k in deeper])
+        updated = network.deep_update(torch.cat([values[k] for k in deeper]), before)
+        for k, state in zip(deeper, torch.split(updated, 1), strict=True):
+            states[remembered[k]] = state
     for new, mask, state in zip(slices, masks, states, strict=True):
         new.tracker.end_slice(new.features, mask, state)
     return masks

@@ -12,7 +12,7 @@ a query is subtracted before exponentiating; fewer than k elements are allowed; 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -108,12 +108,14 @@ def query_vectors(key: Tensor, selection: Tensor) -> Tensor:
     return torch.cat([selection, weighted, (weighted * key).sum(dim=1, keepdim=True)], dim=1)
 
 
-def top_k_weights(blocks: Iterable[Tensor], query: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
+def top_k_weights(
+    blocks: Iterable[Sequence[Tensor]], query: Tensor, top_k: int
+) -> tuple[Tensor, Tensor]:
     """Return the most similar elements of every query, with their softmax weights.
 
     Args:
-        blocks: (N_i, D) each, from `memory_vectors`, at least one: compared one after the other, so
-            that only the similarities of one block exist at a time.
+        blocks: At least one, compared one after the other, so that only the similarities of one
+            block exist at a time. Its parts are (N_i, D) each, from `memory_vectors`.
         query: (Q, D) from `query_vectors`.
         top_k: How many elements a query looks at; all where there are fewer.
 
@@ -125,14 +127,17 @@ def top_k_weights(blocks: Iterable[Tensor], query: Tensor, top_k: int) -> tuple[
     index = torch.empty(len(query), 0, dtype=torch.long, device=query.device)
     start = 0
     for block in blocks:
-        more, more_index = (query @ block.T).topk(min(top_k, len(block)), dim=1)
+        similarities = [query @ part.T for part in block]
+        found = similarities[0] if len(block) == 1 else torch.cat(similarities, dim=1)
+        elements = found.shape[1]
+        more, more_index = found.topk(min(top_k, elements), dim=1)
         if not start:
-            best, index, start = more, more_index, len(block)
+            best, index, start = more, more_index, elements
             continue
         best, index = torch.cat([best, more], dim=1), torch.cat([index, more_index + start], dim=1)
         best, kept = best.topk(min(top_k, best.shape[1]), dim=1)
         index = index.gather(1, kept)
-        start += len(block)
+        start += elements
     return best.softmax(dim=1), index
 
 

@@ -11,6 +11,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from SlicerLIMNet.networks.arranged_blocks import arranged_block
+from SlicerLIMNet.networks.light_layers import GlobalContext, ResidualBlock
 from SlicerLIMNet.networks.packed_conv import PackedConv
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -35,11 +37,8 @@ def _fold(parent: nn.Module) -> None:
     for name, child in list(parent.named_children()):
         if isinstance(child, nn.Conv2d):
             setattr(parent, name, _with_norm_beside(parent, name, child))
-        elif isinstance(child, nn.Sequential):
-            _fold_sequence(child)
-            parent._modules[name] = child[0] if len(child) == 1 else child
-        else:
-            _fold(child)
+        elif parent._modules[name] is child:  # no norm that a convolution has taken in
+            parent._modules[name] = _folded_child(child)
 
 
 def _with_norm_beside(parent: nn.Module, name: str, convolution: nn.Conv2d) -> PackedConv:
@@ -49,6 +48,17 @@ def _with_norm_beside(parent: nn.Module, name: str, convolution: nn.Conv2d) -> P
         return PackedConv.of(convolution)
     setattr(parent, beside, nn.Identity())
     return PackedConv.of(convolution, norm)
+
+
+def _folded_child(child: nn.Module) -> nn.Module:
+    """Return what takes the place of a layer that is no convolution."""
+    if isinstance(child, ResidualBlock | GlobalContext):
+        return arranged_block(child)
+    if not isinstance(child, nn.Sequential):
+        _fold(child)
+        return child
+    _fold_sequence(child)
+    return child[0] if len(child) == 1 else child
 
 
 def _fold_sequence(sequence: nn.Sequential) -> None:
@@ -63,12 +73,8 @@ def _fold_sequence(sequence: nn.Sequential) -> None:
             if relu:
                 layers.pop(0)
             kept.append(PackedConv.of(layer, norm, relu))
-        elif isinstance(layer, nn.Sequential):
-            _fold_sequence(layer)
-            kept.append(layer[0] if len(layer) == 1 else layer)
         else:
-            _fold(layer)
-            kept.append(layer)
+            kept.append(_folded_child(layer))
     del sequence[:]
     sequence.extend(kept)
 

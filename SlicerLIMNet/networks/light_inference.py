@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from SlicerLIMNet.networks.arranged_blocks import arranged_block
 from SlicerLIMNet.networks.joined_convs import (
     after,
     joined,
@@ -20,18 +21,20 @@ from SlicerLIMNet.networks.joined_convs import (
     split_inputs,
     without_bias,
 )
-from SlicerLIMNet.networks.light_layers import GlobalContext, ResidualBlock
 from SlicerLIMNet.networks.light_memory import FINE4, FINE8, LightMemoryNetwork, SensoryUpdate
 from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
 from SlicerLIMNet.networks.packed_conv import PackedConv
+
+OWN = 3
+"""Skips that a slice needs itself; the others are for the next slice."""
 
 
 class LightMemoryInference(nn.Module):
     """`LightMemoryNetwork` in evaluation mode behind the same interface.
 
-    The skips of its features are: the pixel features; at stride 8 what a slice gives to its own
-    comparison, and to that of the next slice outside and inside the mask; at stride 4 what it gives
-    to its own comparison and to the next one inside the mask.
+    The skips of its features are: what a slice needs itself, the pixel features and its share of
+    the comparisons at stride 8 and 4; then what the next slice needs of it: at stride 8 outside and
+    inside the mask, at stride 4 inside it.
     """
 
     stride = LightMemoryNetwork.stride
@@ -79,12 +82,13 @@ class LightMemoryInference(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return logits and sensory state; see `MemoryNetwork.decode`."""
         batch, objects = readout.shape[:2]
-        now = [_for_each(skip, objects) for skip in features.skips]
+        now = [_for_each(skip, objects) for skip in features.skips[:OWN]]
+        nearby = features if neighbour is None else neighbour.features
+        before = [_for_each(skip, objects) for skip in nearby.skips[OWN:]]
         if neighbour is None:
             height, width = (self.stride * side for side in features.key.shape[-2:])
-            before, mask = now, readout.new_zeros(batch * objects, 1, height, width)
+            mask = readout.new_zeros(batch * objects, 1, height, width)
         else:
-            before = [_for_each(skip, objects) for skip in neighbour.features.skips]
             mask = neighbour.probability.flatten(0, 1)[:, None].to(readout.dtype)
         if place is not None:
             place = _for_each(place.to(readout.dtype), objects)
@@ -101,9 +105,9 @@ class _KeyEncoder(nn.Module):
     def __init__(self, network: LightMemoryNetwork) -> None:
         super().__init__()
         encoder, decoder = network.key_encoder, network.decoder
-        self.stage4 = _arranged(encoder.stage4)
-        self.stage8 = _arranged(encoder.stage8)
-        self.stage16 = _arranged(encoder.stage16)
+        self.stage4 = arranged_block(encoder.stage4)
+        self.stage8 = arranged_block(encoder.stage8)
+        self.stage16 = arranged_block(encoder.stage16)
         self.at16 = side_by_side(network.key, network.selection, network.shrinkage, encoder.pixel)
         own8, inside8, outside8, mask8 = split_inputs(decoder.compare8, FINE8, FINE8, FINE8, 1)
         # outside * (1 - m) + inside * m + mask * m = outside + (inside - outside + mask) * m
@@ -128,14 +132,19 @@ class _KeyEncoder(nn.Module):
         key, selection, shrinkage, pixel = torch.split(
             deep, [channels, channels, 1, deep.shape[1] - 2 * channels - 1], dim=1
         )
+        own8, outside8, inside8 = _parts(self.at8(eighth), 3)
+        own4, inside4 = _parts(self.at4(quarter), 2)
         return SliceFeatures(
             key,
             shrinkage.square() + 1,
             selection.sigmoid(),
             (
                 pixel.contiguous(memory_format=torch.channels_last),
-                *_parts(self.at8(eighth), 3),
-                *_parts(self.at4(quarter), 2),
+                own8,
+                own4,
+                outside8,
+                inside8,
+                inside4,
             ),
         )
 
@@ -146,9 +155,9 @@ class _ValueEncoder(nn.Module):
     def __init__(self, network: LightMemoryNetwork) -> None:
         super().__init__()
         encoder = network.value_encoder
-        self.body = _arranged(encoder.body)
+        self.body = arranged_block(encoder.body)
         self.pixel = PackedConv.of(encoder.pixel, relu=True)
-        self.mix = _arranged(encoder.mix)
+        self.mix = arranged_block(encoder.mix)
         self.sensory = _Sensory(encoder.sensory)
 
     def forward(self, image_and_masks: Tensor, pixel: Tensor) -> Tensor:
@@ -165,12 +174,12 @@ class _Decoder(nn.Module):
         self.place = copy.deepcopy(decoder.place)
         self.recalled = joined(decoder.readout, decoder.hidden)
         self.before16 = PackedConv.of(decoder.before16)
-        self.fuse = _arranged(decoder.fuse)
+        self.fuse = arranged_block(decoder.fuse)
         self.deep8 = PackedConv.of(decoder.deep8)
-        self.mix8 = _arranged(decoder.mix8)
+        self.mix8 = arranged_block(decoder.mix8)
         self.masks4 = without_bias(split_inputs(decoder.compare4, FINE4, FINE4, 4)[2])
         self.deep4 = PackedConv.of(decoder.deep4)
-        self.mix4 = _arranged(decoder.mix4)
+        self.mix4 = arranged_block(decoder.mix4)
         self.head = PackedConv.of(decoder.head)
         self.seen = joined(decoder.from16, decoder.from8, decoder.from4)
         self.sensory = _Sensory(decoder.sensory)
@@ -186,8 +195,8 @@ class _Decoder(nn.Module):
         place: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         """Return logits (B, 1, H, W) and the sensory state, for one object an item."""
-        pixel, own8, _, _, own4, _ = now
-        _, _, outside8, inside8, _, inside4 = before
+        pixel, own8, own4 = now
+        outside8, inside8, inside4 = before
         mask2 = functional.avg_pool2d(mask, 2)
         mask8 = functional.avg_pool2d(mask2, 4)
         g16 = self.recalled.plus(torch.cat([readout, hidden], dim=1), pixel)
@@ -216,30 +225,6 @@ class _Decoder(nn.Module):
         return self.seen(torch.cat(scales, dim=1))
 
 
-class _Residual(nn.Module):
-    """`ResidualBlock`: the sum and the rectifier are part of the second convolution."""
-
-    def __init__(self, block: ResidualBlock) -> None:
-        super().__init__()
-        self.first = _of_norm(block.first, relu=True)
-        self.second = _of_norm(block.second, relu=True)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return self.second.plus(self.first(features), features)
-
-
-class _Context(nn.Module):
-    """`GlobalContext`: convolutions of one position are matrix products."""
-
-    def __init__(self, block: GlobalContext) -> None:
-        super().__init__()
-        self.reduce, self.expand = _linear(block.mix[0]), _linear(block.mix[2])
-
-    def forward(self, features: Tensor) -> Tensor:
-        mixed = self.expand(self.reduce(features.mean(dim=(2, 3))).relu_())
-        return (features + mixed[..., None, None]).relu_()
-
-
 class _Sensory(nn.Module):
     """`SensoryUpdate`."""
 
@@ -251,35 +236,6 @@ class _Sensory(nn.Module):
         forget, update, new = self.transform(torch.cat([features, hidden], dim=1)).chunk(3, dim=1)
         update = update.sigmoid()
         return forget.sigmoid() * hidden * (1 - update) + update * new.tanh()
-
-
-def _arranged(block: nn.Module) -> nn.Module:
-    """Return a block of light layers with its norms folded, sums and rectifiers joined in."""
-    if isinstance(block, ResidualBlock):
-        return _Residual(block)
-    if isinstance(block, GlobalContext):
-        return _Context(block)
-    if isinstance(block, nn.Sequential) and not isinstance(block[0], nn.Conv2d):
-        return nn.Sequential(*(_arranged(layer) for layer in block))
-    assert isinstance(block, nn.Sequential)
-    return _of_norm(block, relu=len(block) == 3)
-
-
-def _of_norm(layers: nn.Sequential, relu: bool) -> PackedConv:
-    convolution, norm = layers[0], layers[1]
-    assert isinstance(convolution, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
-    return PackedConv.of(convolution, norm, relu)
-
-
-def _linear(convolution: nn.Module) -> nn.Linear:
-    assert isinstance(convolution, nn.Conv2d)
-    outputs, inputs = convolution.weight.shape[:2]
-    layer = nn.Linear(inputs, outputs)
-    assert convolution.bias is not None
-    layer.weight = nn.Parameter(convolution.weight.detach().flatten(1), requires_grad=False)
-    layer.bias = nn.Parameter(convolution.bias.detach(), requires_grad=False)
-    return layer
 
 
 def _parts(features: Tensor, count: int) -> list[Tensor]:

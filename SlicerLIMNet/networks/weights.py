@@ -1,7 +1,7 @@
 """Weights on disk: safetensors files that name their network, checked before anything is built.
 
-Files hold float16 to stay small and are loaded as float32. Their metadata has the keys `format`,
-`network`, `configuration`, `parameters`, `trained_on`, `preset`, `licence`.
+Files hold float16 or eight bits to stay small and are loaded as float32. Their metadata has the
+keys `format`, `network`, `configuration`, `parameters`, `trained_on`, `preset`, `licence`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from safetensors.torch import save
 from torch import nn
 
 from SlicerLIMNet.errors import LIMNetError, OutputError, WeightsError
+from SlicerLIMNet.networks.eight_bits import from_eight_bits, in_eight_bits
 
 FORMAT = "limnet-weights-1"
+FORMAT_8_BITS = "limnet-weights-2"
 CHECKSUMS = "SHA256SUMS"
 LICENCE = "Apache-2.0"
 
@@ -96,8 +98,9 @@ def save_weights(
     trained_on: str,
     preset: str = "light",
     licence: str = LICENCE,
+    eight_bits: bool = False,
 ) -> None:
-    """Write a network's weights as float16, aside and then renamed.
+    """Write a network's weights as float16 or in eight bits, aside and then renamed.
 
     Raises:
         OutputError: The file could not be written; an old one is untouched.
@@ -107,8 +110,10 @@ def save_weights(
         for name, tensor in module.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
+    if eight_bits:
+        tensors = in_eight_bits(tensors)
     metadata = {
-        "format": FORMAT,
+        "format": FORMAT_8_BITS if eight_bits else FORMAT,
         "network": network,
         "preset": preset,
         "configuration": json.dumps(dict(configuration), sort_keys=True),
@@ -142,7 +147,7 @@ def read_info(path: Path) -> WeightsInfo:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise _corrupt(path, error) from error
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in (FORMAT, FORMAT_8_BITS):
         raise WeightsError(
             f"{path} is no weights file of this project; convert published weights with "
             f"`limnet weights import`."
@@ -176,6 +181,8 @@ def load_weights(path: Path, network: str | None = None) -> tuple[nn.Module, Wei
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise _corrupt(path, error) from error
+    if info.metadata["format"] == FORMAT_8_BITS:
+        tensors = from_eight_bits(tensors)
     _fill(module, tensors, path)
     return module.eval().requires_grad_(False), info
 
@@ -233,17 +240,23 @@ def _fill(module: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) ->
     counters = {name for name in wanted if name.endswith("num_batches_tracked")}
     missing = sorted(set(wanted) - set(tensors) - counters)
     unknown = sorted(set(tensors) - set(wanted))
-    wrong = sorted(n for n in set(wanted) & set(tensors) if wanted[n].shape != tensors[n].shape)
+    wrong = sorted(n for n in set(wanted) & set(tensors) if not _is_like(wanted[n], tensors[n]))
     misfits = missing + unknown + wrong
     if misfits:
         raise WeightsError(
             f"{path} does not fit its network: {len(missing)} tensors missing, {len(unknown)} "
-            f"unknown, {len(wrong)} of another shape; the first is {misfits[0]}."
+            f"unknown, {len(wrong)} of another shape or kind; the first is {misfits[0]}."
         )
     floats = {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
     if not all(bool(torch.isfinite(t).all()) for t in floats.values()):
         raise WeightsError(f"{path} holds values that are not finite; install it anew.")
     module.load_state_dict({**wanted, **floats})
+
+
+def _is_like(wanted: torch.Tensor, stored: torch.Tensor) -> bool:
+    """Whether a stored tensor can take a place: whole numbers without steps are no weights."""
+    same_kind = wanted.is_floating_point() == stored.is_floating_point()
+    return same_kind and wanted.shape == stored.shape
 
 
 def _corrupt(path: Path, error: Exception) -> WeightsError:

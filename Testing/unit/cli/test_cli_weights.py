@@ -141,3 +141,22 @@ def test_a_damaged_file_does_not_hide_the_others(limnet, home):
     assert limnet.code == 0
     faults = [row["fault"] for row in json.loads(limnet.out) if "fault" in row]
     assert len(faults) == 1
+
+
+def test_weights_are_shrunk(limnet, tmp_path):
+    path = save_light(tmp_path / "light.safetensors")
+    small = tmp_path / "small.safetensors"
+    limnet("weights", "shrink", path, "-o", small)
+    assert limnet.code == 0, limnet.err
+    assert "7.6 MB" in limnet.out
+    assert small.stat().st_size < 0.55 * path.stat().st_size
+    _, info = load_weights(small, "light-memory")
+    assert info.metadata["trained_on"] == "nothing"
+
+
+def test_what_is_no_weights_file_is_not_shrunk(limnet, tmp_path):
+    (tmp_path / "note.safetensors").write_text("no weights")
+    limnet("weights", "shrink", tmp_path / "note.safetensors", "-o", tmp_path / "small.safetensors")
+    assert limnet.code != 0
+    assert "not a readable weights file" in limnet.err
+    assert not (tmp_path / "small.safetensors").exists()

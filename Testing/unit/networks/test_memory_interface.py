@@ -30,3 +30,11 @@ def test_another_precision_reaches_every_tensor():
     assert {t.dtype for t in (low.key, low.shrinkage, low.selection, *low.skips)} == {
         torch.bfloat16
     }
+
+
+def test_some_of_the_joined_skips_are_had_without_the_others():
+    whole = made_features(2)
+    joined = SliceFeatures.cat([whole.narrow(0, 1), whole.narrow(1, 1)]).skips
+    assert len(joined) == 2
+    assert torch.equal(joined[-1], whole.skips[1])
+    assert [torch.equal(*pair) for pair in zip(joined[1:], whole.skips[1:], strict=True)] == [True]

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from SlicerLIMNet.errors import OutputError, WeightsError
 from SlicerLIMNet.networks import weights
+from SlicerLIMNet.networks.eight_bits import from_eight_bits, in_eight_bits
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 from SlicerLIMNet.networks.weights import (
     CHECKSUMS,
@@ -191,3 +192,39 @@ def test_imported_models_live_where_the_user_says(monkeypatch, tmp_path):
     assert user_models_folder() == tmp_path / "Models"
     monkeypatch.delenv("LIMNET_HOME")
     assert "limnet" in str(user_models_folder())
+
+
+def test_eight_bits_are_half_as_large_and_nearly_the_same(file):
+    network, _ = load_weights(file)
+    small = file.with_name("small.safetensors")
+    save(small, network, eight_bits=True)
+    assert small.stat().st_size < 0.6 * file.stat().st_size
+    again, info = load_weights(small, "quality")
+    assert info.configuration == {"kind": "small"}
+    for name, tensor in network.state_dict().items():
+        other = again.state_dict()[name]
+        if tensor.ndim < 2:
+            assert torch.equal(other, tensor)
+            continue
+        largest = tensor.flatten(1).abs().amax(dim=1)  # of each output channel
+        nearly = largest.reshape(-1, *[1] * (tensor.ndim - 1)) / 250
+        assert bool(((other - tensor).abs() <= nearly).all()), name
+
+
+def test_eight_bits_without_their_steps_are_refused(file):
+    network, _ = load_weights(file)
+    save(file, network, eight_bits=True)
+    stored = load_file(file)
+    steps = [name for name in stored if name.endswith(".step")]
+    assert steps
+    kept = {name: tensor for name, tensor in stored.items() if name not in steps}
+    metadata = dict(read_info(file).metadata)
+    save_file(kept, file, metadata=metadata)
+    (file.parent / CHECKSUMS).unlink()
+    with pytest.raises(WeightsError, match="of another shape or kind"):
+        load_weights(file)
+
+
+def test_channels_of_nothing_stay_nothing():
+    empty = {"a": torch.zeros(64, 64)}
+    assert torch.equal(from_eight_bits(in_eight_bits(empty))["a"], empty["a"])
