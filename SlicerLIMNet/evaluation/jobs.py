@@ -12,11 +12,10 @@ import numpy.typing as npt
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.domain.volume import Volume
-from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.evaluation.robot_rounds import Clock
 from SlicerLIMNet.evaluation.run_settings import RunSettings
 from SlicerLIMNet.evaluation.target_result import TargetResult
-from SlicerLIMNet.evaluation.target_run import SessionFactory, Target, run_target
+from SlicerLIMNet.evaluation.target_run import SessionFactory, Target, run_target, target_of
 from SlicerLIMNet.io.manifest import ManifestVolume, load_case
 
 MethodOpener = Callable[[str], SessionFactory]
@@ -106,9 +105,4 @@ class JobRunner:
         if self._loaded is None or self._loaded[0] != entry:
             self._loaded = None  # two volumes at a time may be too many
             self._loaded = (entry, *load_case(entry))
-        _, volume, labelmap = self._loaded
-        value = entry.targets[label]
-        truth = np.asarray(labelmap == value)
-        if not truth.any():
-            raise ConfigError(f"{entry.name} has no voxel of {label} (label value {value})")
-        return Target(entry.name, volume, label, truth)
+        return target_of(entry, label, *self._loaded[1:])

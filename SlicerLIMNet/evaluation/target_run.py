@@ -13,6 +13,7 @@ from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.domain.volume import Volume
+from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.evaluation.error_regions import largest_slices
 from SlicerLIMNet.evaluation.propagation_failures import (
     decay,
@@ -39,6 +40,7 @@ from SlicerLIMNet.evaluation.target_result import (
 )
 from SlicerLIMNet.evaluation.watched_session import WatchedSession
 from SlicerLIMNet.imaging.error_clicks import PixelClick, next_click
+from SlicerLIMNet.io.manifest import ManifestVolume
 from SlicerLIMNet.metrics import TOLERANCE_MM, dice, surface_dice
 from SlicerLIMNet.session.session import Session
 
@@ -65,6 +67,21 @@ class Target:
     """Name of the object."""
     truth: BoolArray
     """[z, y, x], not empty."""
+
+
+def target_of(
+    entry: ManifestVolume, label: str, volume: Volume, labelmap: npt.NDArray[np.uint8]
+) -> Target:
+    """Return one object of a volume and its labelmap, as `load_case` gives them.
+
+    Raises:
+        ConfigError: It has no voxel.
+    """
+    value = entry.targets[label]
+    truth = np.asarray(labelmap == value)
+    if not truth.any():
+        raise ConfigError(f"{entry.name} has no voxel of {label} (label value {value})")
+    return Target(entry.name, volume, label, truth)
 
 
 def run_target(
