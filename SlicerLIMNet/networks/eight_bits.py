@@ -40,7 +40,7 @@ def from_eight_bits(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
     for name, tensor in stored.items():
         step = stored.get(name + SUFFIX)
-        if step is not None and len(step) == len(tensor):
+        if step is not None and step.shape == tensor.shape[:1]:
             tensor = tensor.float() * step.float().reshape(-1, *[1] * (tensor.ndim - 1))
         if not name.endswith(SUFFIX):
             tensors[name] = tensor

@@ -76,7 +76,7 @@ def _from_tensors(tensors: Sequence[Tensor]) -> SliceFeatures:
 
 
 class _JoinedSkips(Sequence[Tensor]):
-    """Skips of several batches as those of one: copying what nobody needs took 5% of a round."""
+    """Skips of several batches as those of one, copied only where somebody needs them."""
 
     def __init__(self, parts: Sequence[Sequence[Tensor]]) -> None:
         self._parts = parts
