@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 from trame_server import Server
 
 PAGE = Path(__file__).with_name("Page")
@@ -22,6 +22,7 @@ SECRET = "wslink-secret"
 
 _PAGE_ROUTE = "limnet"
 _HEARTBEAT_S = 30
+_GOODBYE_S = 2.0  # for a page to answer that it is let go
 _MAX_MESSAGE = 8 * 2**20  # uploads come another way
 _ENDPOINT = "ws"
 _LOST = """\
@@ -41,8 +42,12 @@ class TabLink:
         self.server.client_type = "vue3"
         self._endpoint: Any = None
         self._task: asyncio.Task[None] | None = None
-        self.connections = 0
-        """Pages that are connected now."""
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    @property
+    def connections(self) -> int:
+        """How many pages are connected now."""
+        return len(self._sockets)
 
     def showPage(self, pagesOwn: Mapping[str, Any]) -> None:
         """Have the page shown, with values that only the page itself changes."""
@@ -79,6 +84,8 @@ class TabLink:
 
     async def stop(self) -> None:
         """End it; connected pages are told that the server is gone."""
+        # A page that stays connected would hold up the end of the app for a minute.
+        await asyncio.gather(*(s.close(code=WSCloseCode.GOING_AWAY) for s in self._sockets))
         await self.server.stop()
         if self._task is not None:
             with suppress(asyncio.CancelledError):
@@ -98,7 +105,9 @@ class TabLink:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Carry the messages of one page until it goes."""
-        socket = web.WebSocketResponse(max_msg_size=_MAX_MESSAGE, heartbeat=_HEARTBEAT_S)
+        socket = web.WebSocketResponse(
+            max_msg_size=_MAX_MESSAGE, heartbeat=_HEARTBEAT_S, timeout=_GOODBYE_S
+        )
         await socket.prepare(request)
         connection = await self._endpoint.connect()
 
@@ -107,13 +116,13 @@ class TabLink:
                 await (socket.send_bytes if isBinary else socket.send_str)(message)
 
         connection.on_message(send)
-        self.connections += 1
+        self._sockets.add(socket)
         try:
             async for message in socket:
                 if message.type is WSMsgType.BINARY:
                     await connection.send(True, message)
         finally:
-            self.connections -= 1
+            self._sockets.discard(socket)
             await self._endpoint.disconnect(connection)
         return socket
 

@@ -25,11 +25,21 @@ Voxel = tuple[int, int, int]
 class AppPage:
     """One tab."""
 
-    def __init__(self, browser: Browser, address: str, size: ViewportSize = SIZE) -> None:
-        """Open an address in a profile of its own, as another person would."""
+    def __init__(
+        self, browser: Browser, address: str, size: ViewportSize = SIZE, expected: str = ""
+    ) -> None:
+        """Open an address in a profile of its own, as another person would.
+
+        Args:
+            browser: Where.
+            address: What.
+            size: Of the page, in pixels.
+            expected: Part of what the browser's console may complain of, whenever it does.
+        """
         self._context = browser.new_context(viewport=size, accept_downloads=True)
         self._context.set_default_timeout(_PATIENCE_MS)
         self.page = self._context.new_page()
+        self._expected = expected
         self.complaints: list[str] = []
         """What the browser's console holds against the page."""
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -109,7 +119,8 @@ class AppPage:
         assert not self.complaints, f"the browser complains of {self.complaints}"
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        is_expected = self._expected and self._expected in message.text
+        if message.type == "error" and not is_expected:
             self.complaints.append(message.text)
 
     def _ask(self, what: str, asked: dict[str, str]) -> dict[str, Any]:

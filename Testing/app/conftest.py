@@ -16,7 +16,7 @@ from Testing.app import chromium
 from Testing.app.server import Server
 
 ServerMaker = Callable[..., Server]
-PageOpener = Callable[[str], Any]
+PageOpener = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,8 @@ def open_page(browser: Any) -> Iterator[PageOpener]:
 
     pages: list[AppPage] = []
 
-    def make(address: str) -> AppPage:
-        pages.append(AppPage(browser, address))
+    def make(address: str, **more: Any) -> AppPage:
+        pages.append(AppPage(browser, address, **more))
         return pages[-1]
 
     yield make

@@ -150,7 +150,7 @@ def test_a_volume_is_uploaded_and_nothing_outside_the_folder_is_opened(
     side_by_side, open_page, tmp_path
 ):
     mine = write_ball(tmp_path, "mine")
-    page = open_page(side_by_side.address)
+    page = open_page(side_by_side.address, expected="status of 400")
     page.wait("f.ready")
     for text in (str(mine), "../server/log.txt", "/etc/passwd"):
         page.press("open-button")
@@ -161,7 +161,6 @@ def test_a_volume_is_uploaded_and_nothing_outside_the_folder_is_opened(
     (tmp_path / "no.nii.gz").write_bytes(b"no image")
     page.part("open-upload").set_input_files(tmp_path / "no.nii.gz")
     page.part("open-error").get_by_text("no gzip file").wait_for()
-    page.complaints.clear()  # of the status 400
     page.part("open-upload").set_input_files(mine)
     page.wait("f.ready && f.volume === 'mine'")
     page.click_voxel(SAGITTAL, CENTRE)
@@ -198,11 +197,19 @@ def test_the_keys_of_the_effect_work(side_by_side, open_page):
 def test_who_does_not_know_the_token_sees_nothing(serve, open_page, ball):
     token = "a-token-that-nobody-guesses"
     server = serve(str(ball), "--host", "0.0.0.0", "--token", token, environment=FAKE)
-    stranger = open_page(server.address.replace(token, "another-token-than-that"))
+    elsewhere = server.address.replace(token, "another-token-than-that")
+    stranger = open_page(elsewhere, expected="status of 403")
     stranger.page.get_by_text("asks for a token").wait_for()
-    stranger.complaints.clear()  # of the status 403
     page = open_page(server.address)
     page.wait("f.ready")
     assert token not in page.page.url
     page.click_voxel(AXIAL, CENTRE)
     page.wait("f.clicks === 1 && !f.busy")
+
+
+def test_the_server_ends_although_a_page_is_open(serve, open_page, ball):
+    server = serve(str(ball), environment=FAKE)
+    page = open_page(server.address, expected="WebSocket")  # it may try to connect again
+    page.wait("f.ready")
+    server.stop()
+    page.page.get_by_text("The connection is gone").wait_for()
