@@ -14,7 +14,7 @@ from SlicerLIMNet.session.journal import Journal
 from SlicerLIMNet.session.journal_lines import header_entry, lines_of
 from SlicerLIMNet.session.operations import AddClick, Operation
 from SlicerLIMNet.session.parts import EngineInfo, Networks
-from SlicerLIMNet.session.round import RoundPlan
+from SlicerLIMNet.session.round_plan import RoundPlan
 
 WindowRange = tuple[float, float]
 

@@ -1,131 +1,31 @@
-"""The course of one round: what it starts from, what it reaches, and what is made of it."""
+"""The course of one round: what it reaches, and what is made of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
 import numpy as np
 
-from SlicerLIMNet.domain.config import NEAREST, PERMANENT, RoundConfig
+from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.rounds import ObjectState, Origin, Provenance, SliceResult
-from SlicerLIMNet.errors import SessionError
 from SlicerLIMNet.fusion.facts import BoolArray, FloatArray, RoundFacts, pair_facts, round_facts
 from SlicerLIMNet.fusion.fuse import keeps_previous, slice_score
-from SlicerLIMNet.propagation.schedule import gaps
 from SlicerLIMNet.session.operations import FinishRound
 from SlicerLIMNet.session.parts import Networks, RegionNumbers, SpreadTask
 from SlicerLIMNet.session.planes import without_overwriting
+from SlicerLIMNet.session.round_plan import RoundPlan
 from SlicerLIMNet.session.stack import SliceStack
 
 MASKS_KEPT = 4
 """Masks unpacked at a time: a slice, its neighbours, and one more."""
+GIVEN_MARGIN = -0.1
+"""Fusion margin for masks that were given: a new one must be the better one by so much."""
 SLICES_AT_ONCE = 32
 """Slices that the quality network is given together; their images exist only that long."""
-
-
-@dataclass(frozen=True)
-class RoundPlan:
-    """What is settled before a round's first slice."""
-
-    number: int
-    """1 for the first round."""
-    start: int
-    """The slice from which masks spread: the one clicked last, or one that holds the object."""
-    references: Mapping[int, SparseProbability]
-    """Masks that the memory holds, the start's among them."""
-    prompted: Mapping[int, SparseProbability]
-    """Slices that take their prompt mask, whatever the networks say."""
-    in_range: range
-    """Slices that the round reaches."""
-    settled: frozenset[int] = frozenset()
-    """Those among them that keep their mask: no reference beside them is new."""
-
-
-def plan_round(state: ObjectState, config: RoundConfig) -> RoundPlan:
-    """Return what a round will do.
-
-    Raises:
-        SessionError: No click waits for a round.
-    """
-    pending, current = state.pending, state.current
-    if not pending:
-        raise SessionError("no click waits for a round; click on a slice first")
-    start = pending[-1]
-    permanent = config.memory == PERMANENT
-    prompted = {
-        index: prompt.probability
-        for index, prompt in current.prompts.items()
-        if index not in current.locked and (permanent or index in pending)
-    }
-    references = {start: state.shown(start)}
-    if permanent:
-        references |= prompted | _locked_references(state)
-    is_known = permanent or references[start].has_foreground  # else "not here" is all it says
-    return RoundPlan(
-        state.rounds + 1,
-        start if _is_near(config) else _nearest_with_object(start, references),
-        dict(sorted(references.items())),
-        prompted,
-        _in_range(start, current.shape[0], config) if is_known else range(start, start + 1),
-        _settled(state, references, config),
-    )
-
-
-def _is_near(config: RoundConfig) -> bool:
-    """Whether a round only reaches slices around the clicked one."""
-    return not isinstance(config.range, str)
-
-
-def _nearest_with_object(clicked: int, references: Mapping[int, SparseProbability]) -> int:
-    """Return the reference nearest to the clicked slice that is not empty, itself if none is.
-
-    A click that says "not here" leaves nothing to follow from its slice: what the other references
-    hold is followed up to it instead.
-    """
-    filled = [index for index, mask in references.items() if mask.has_foreground]
-    return min(filled, key=lambda index: (abs(index - clicked), index), default=clicked)
-
-
-def _locked_references(state: ObjectState) -> dict[int, SparseProbability]:
-    """Return the locked slices that are not empty; an empty one says something if prompted."""
-    masks = {i: state.current.result(i).probability for i in state.current.locked}
-    prompts = state.current.prompts
-    return {i: mask for i, mask in masks.items() if mask.has_foreground or i in prompts}
-
-
-def _in_range(start: int, n_slices: int, config: RoundConfig) -> range:
-    if isinstance(config.range, str):
-        return range(n_slices)
-    return range(max(0, start - config.range), min(n_slices, start + config.range + 1))
-
-
-def _settled(
-    state: ObjectState, references: Collection[int], config: RoundConfig
-) -> frozenset[int]:
-    """Return the slices that a round leaves alone.
-
-    Those between two references (or a reference and the end) that were references before are
-    segmented as well as these allow. References that are locked count as new: what they show may
-    have been drawn since.
-    """
-    current = state.current
-    follows_nearest = config.memory == PERMANENT and config.follow == NEAREST
-    if not (config.incremental and follows_nearest) or _is_near(config):
-        return frozenset()
-    n_slices = current.shape[0]
-    old = {*current.prompts} - {*state.pending} - current.locked
-    ends = {-1, n_slices}
-    found: set[int] = set()
-    for left, right in gaps(references, n_slices):
-        between = range(left + 1, right)
-        is_old = {left, right} <= old | ends
-        if is_old and all(index in current.results for index in between):
-            found.update(between)
-    return frozenset(found)
 
 
 class _RoundMasks:
@@ -238,7 +138,7 @@ class RoundRun:
 
     def _kept(self, index: int) -> SparseProbability | None:
         """Return the mask of a slice that the propagation does not decide on."""
-        if index in self.state.current.locked:
+        if index in self.state.current.locked or index in self.plan.settled:
             return self.state.current.result(index).probability
         return self.plan.prompted.get(index)
 
@@ -292,5 +192,7 @@ class RoundRun:
             facts,
         )
         for old, new, preference in zip(previous, batch, preferences.tolist(), strict=True):
-            chosen = old if keeps_previous(preference, self._config.fusion_margin) else new
+            is_given = old.provenance.origin is Origin.GIVEN
+            margin = min(self._config.fusion_margin, GIVEN_MARGIN if is_given else 1.0)
+            chosen = old if keeps_previous(preference, margin) else new
             yield replace(chosen, score=slice_score(chosen.probability, preference))

@@ -41,7 +41,8 @@ from SlicerLIMNet.session.prompts import prompt_with, prompt_without
 from SlicerLIMNet.session.recorder import Recorder
 from SlicerLIMNet.session.restore import Restored, differences, first_state, restore
 from SlicerLIMNet.session.resume import RESUME, slices_of_mask
-from SlicerLIMNet.session.round import RoundRun, plan_round
+from SlicerLIMNet.session.round import RoundRun
+from SlicerLIMNet.session.round_plan import plan_round
 from SlicerLIMNet.session.stack import SliceStack
 from SlicerLIMNet.session.view import SessionView
 

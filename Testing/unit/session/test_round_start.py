@@ -7,7 +7,7 @@ import pytest
 
 from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.masks import SparseProbability
-from SlicerLIMNet.session.round import _is_near, _nearest_with_object
+from SlicerLIMNet.session.round_plan import _is_near, _nearest_with_object
 
 FILLED = SparseProbability.from_mask(np.ones((4, 4), bool))
 EMPTY = SparseProbability.empty((4, 4))

@@ -229,7 +229,9 @@ def test_a_slice_that_no_round_has_reached_takes_its_first_mask_unjudged(session
 def test_slices_beyond_an_early_stop_are_fused_as_empty_ones(networks):
     image, truth = tube_volume((30, 16, 16), radius=3, drift_yx=(0, 0), first_last=(4, 10))
     volume = Volume(image, Geometry((30, 16, 16), (1, 1, 1)), "MR")
-    session = Session(volume, networks, Plane(0), RoundConfig(empty_slices_to_stop=3))
+    session = Session(
+        volume, networks, Plane(0), RoundConfig(empty_slices_to_stop=3, follow="clicked")
+    )
     given = truth.copy()
     given[20, 2:5, 2:5] = True
     session.set_mask(given, given=True)
