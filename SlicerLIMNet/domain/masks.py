@@ -121,8 +121,9 @@ def quantise(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     Halves are rounded down, so that 0.5 becomes 127 and anything above it at least 128: no pixel
     changes sides of the mask. Values beyond 0..1 are clipped.
     """
-    scaled = np.clip(np.asarray(probability, np.float32), 0, 1) * np.float32(255)
-    return np.ceil(scaled - np.float32(0.5)).astype(np.uint8)
+    scaled = np.multiply(probability, np.float32(255), dtype=np.float32)
+    scaled -= np.float32(0.5)
+    return np.clip(np.ceil(scaled, out=scaled), 0, 255, out=scaled).astype(np.uint8)
 
 
 def bounding_box(values: npt.NDArray[np.generic]) -> Box:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +21,30 @@ from SlicerLIMNet.metrics import dice
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
-MaskOf = Callable[[int], BoolArray]
-"""Slice index to (rows, columns)."""
+MASKS_KEPT = 4
+"""Masks at hand at a time: a slice, its neighbours, and one more."""
 
 OF_PAIR, OF_EACH = 7, 4
 FACTS = OF_PAIR + 2 * OF_EACH
 """Numbers of a pair: of both together, of the previous mask, of the current one."""
 LAST_ROUND = 6
 """Rounds from here on count as late."""
+
+
+class MaskRow:
+    """The masks of a plane, asked for slice after slice; each is made and compared once."""
+
+    def __init__(self, mask_of: Callable[[int], BoolArray]) -> None:
+        """Take what gives the mask of a slice, (rows, columns); it must not change."""
+        self.mask = lru_cache(MASKS_KEPT)(mask_of)
+        self._likeness = lru_cache(MASKS_KEPT)(self._to_next)
+
+    def likeness(self, index: int, other: int) -> float:
+        """Return the Dice of the masks of two neighbouring slices."""
+        return self._likeness(min(index, other))
+
+    def _to_next(self, index: int) -> float:
+        return dice(self.mask(index), self.mask(index + 1))
 
 
 @dataclass(frozen=True)
@@ -57,8 +74,8 @@ class RoundFacts:
 def round_facts(
     clicked: int,
     known: Collection[int],
-    previous: MaskOf,
-    current: MaskOf,
+    previous: MaskRow,
+    current: MaskRow,
     number: int,
     slice_step: float,
     n_slices: int,
@@ -74,21 +91,21 @@ def round_facts(
         slice_step: From slice to slice, in pixels of a slice.
         n_slices: Of the plane.
     """
-    masks = [current(index) for index in {clicked, *known}]
+    masks = [current.mask(index) for index in {clicked, *known}]
     return RoundFacts(
         clicked,
         tuple(sorted(set(known) - {clicked})),
         max(1, *(extent(mask) for mask in masks)),
         max(int(np.count_nonzero(mask)) for mask in masks),
         slice_step,
-        bool(current(clicked).any()),
-        dice(previous(clicked), current(clicked)),
+        bool(current.mask(clicked).any()),
+        dice(previous.mask(clicked), current.mask(clicked)),
         min(1.0, number / LAST_ROUND),
         n_slices,
     )
 
 
-def pair_facts(index: int, previous: MaskOf, current: MaskOf, about: RoundFacts) -> FloatArray:
+def pair_facts(index: int, previous: MaskRow, current: MaskRow, about: RoundFacts) -> FloatArray:
     """Return what is known of the two masks of a slice, (FACTS,), all about -10..10.
 
     Args:
@@ -126,10 +143,9 @@ def _near(index: int, other: int, about: RoundFacts) -> float:
     return nearness(abs(index - other) * about.slice_step, about.extent)
 
 
-def _of_mask(index: int, mask_of: MaskOf, about: RoundFacts, is_newer: bool) -> list[float]:
+def _of_mask(index: int, masks: MaskRow, about: RoundFacts, is_newer: bool) -> list[float]:
     """Return area beside the largest known one, emptiness, likeness to neighbours, and age."""
-    mask = mask_of(index)
-    pixels = int(np.count_nonzero(mask))
+    pixels = int(np.count_nonzero(masks.mask(index)))
     beside = [i for i in (index - 1, index + 1) if 0 <= i < about.n_slices]
-    alike = float(np.mean([dice(mask, mask_of(i)) for i in beside])) if beside else 1.0
+    alike = float(np.mean([masks.likeness(index, i) for i in beside])) if beside else 1.0
     return [math.log((pixels + 1) / (about.area + 1)), float(not pixels), alike, float(is_newer)]

@@ -90,5 +90,4 @@ class Judge:
         return colours.transpose(2, 0, 1)
 
     def _tensor(self, arrays: Sequence[npt.NDArray[Any]] | FloatArray) -> Tensor:
-        stacked = np.stack(list(arrays)).astype(np.float32)
-        return torch.from_numpy(stacked).to(self._device, self._dtype)
+        return torch.from_numpy(np.stack(list(arrays))).to(self._device, self._dtype)

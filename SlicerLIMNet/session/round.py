@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
 from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.rounds import ObjectState, Origin, Provenance, SliceResult
-from SlicerLIMNet.fusion.facts import BoolArray, FloatArray, RoundFacts, pair_facts, round_facts
+from SlicerLIMNet.fusion.facts import (
+    BoolArray,
+    FloatArray,
+    MaskRow,
+    RoundFacts,
+    pair_facts,
+    round_facts,
+)
 from SlicerLIMNet.fusion.fuse import keeps_previous, slice_score
 from SlicerLIMNet.session.operations import FinishRound
 from SlicerLIMNet.session.parts import Networks, RegionNumbers, SpreadTask
@@ -20,8 +27,6 @@ from SlicerLIMNet.session.planes import without_overwriting
 from SlicerLIMNet.session.round_plan import RoundPlan
 from SlicerLIMNet.session.stack import SliceStack
 
-MASKS_KEPT = 4
-"""Masks unpacked at a time: a slice, its neighbours, and one more."""
 GIVEN_MARGIN = -0.1
 """Fusion margin for masks that were given: a new one must be the better one by so much."""
 SLICES_AT_ONCE = 32
@@ -33,16 +38,24 @@ class _RoundMasks:
 
     def __init__(self, state: ObjectState, found: Mapping[int, SliceResult]) -> None:
         self._state, self._found = state, found
-        # slices are judged in order, and each is compared with its neighbours
-        self.previous = lru_cache(MASKS_KEPT)(self._previous)
-        self.current = lru_cache(MASKS_KEPT)(self._current)
+        self.previous = MaskRow(self._previous)
+        self.current = MaskRow(self._current)
 
     def _previous(self, index: int) -> BoolArray:
         return self._state.current.result(index).mask
 
     def _current(self, index: int) -> BoolArray:
         found = self._found.get(index)
-        return self.previous(index) if found is None else found.mask
+        return self.previous.mask(index) if found is None else found.mask
+
+
+class _Pair(NamedTuple):
+    """What the judge is shown of a slice."""
+
+    image: FloatArray
+    previous: BoolArray
+    current: BoolArray
+    facts: FloatArray
 
 
 class RoundRun:
@@ -101,10 +114,8 @@ class RoundRun:
         while batch := list(islice(to_judge, SLICES_AT_ONCE)):
             check()
             about = about or self._facts(masks)
-            facts = [
-                pair_facts(new.slice_index, masks.previous, masks.current, about) for new in batch
-            ]
-            results.update((result.slice_index, result) for result in self._judged(batch, facts))
+            pairs = [self._pair(new.slice_index, masks, about) for new in batch]
+            results.update((result.slice_index, result) for result in self._judged(batch, pairs))
         cut_after = len(self.shown) if partly else None
         return FinishRound(tuple(results.values()), self._region, cut_after)
 
@@ -182,16 +193,17 @@ class RoundRun:
             current.shape[0],
         )
 
-    def _judged(self, batch: list[SliceResult], facts: list[FloatArray]) -> Iterator[SliceResult]:
+    def _pair(self, index: int, masks: _RoundMasks, about: RoundFacts) -> _Pair:
+        facts = pair_facts(index, masks.previous, masks.current, about)
+        image = self._stack.image(index)
+        return _Pair(image, masks.previous.mask(index), masks.current.mask(index), facts)
+
+    def _judged(self, batch: list[SliceResult], pairs: list[_Pair]) -> Iterator[SliceResult]:
         """Yield the better of previous and new mask of each slice."""
-        previous = [self.state.current.results[new.slice_index] for new in batch]
-        preferences = self._networks.prefer(
-            [self._stack.image(new.slice_index) for new in batch],
-            [old.mask for old in previous],
-            [new.mask for new in batch],
-            facts,
-        )
-        for old, new, preference in zip(previous, batch, preferences.tolist(), strict=True):
+        images, before, after, facts = (list(column) for column in zip(*pairs, strict=True))
+        preferences = self._networks.prefer(images, before, after, facts)
+        for new, preference in zip(batch, preferences.tolist(), strict=True):
+            old = self.state.current.results[new.slice_index]
             is_given = old.provenance.origin is Origin.GIVEN
             margin = min(self._config.fusion_margin, GIVEN_MARGIN if is_given else 1.0)
             chosen = old if keeps_previous(preference, margin) else new

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from SlicerLIMNet.fusion.facts import FACTS, pair_facts, round_facts, swapped
+from SlicerLIMNet.fusion.facts import FACTS, MaskRow, pair_facts, round_facts, swapped
 from SlicerLIMNet.imaging.crops import JudgeCrop, JudgeCropConfig, judge_crop
 from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.training.augment import change_intensity
@@ -125,17 +125,17 @@ def _facts(rollout: Rollout, index: int, rounds: tuple[int, int] | None) -> Floa
     if rounds is None or clicked < 0:  # or nothing was left to click, and the result stayed
         return np.zeros(FACTS, np.float32)
     known = [int(i) for i in rollout.clicked[: first + 1] if i >= 0]
-    previous, current = rollout.masks[first], rollout.masks[second]
+    previous, current = (MaskRow(rollout.masks[i].__getitem__) for i in (first, second))
     about = round_facts(
         clicked,
         known,
-        previous.__getitem__,
-        current.__getitem__,
+        previous,
+        current,
         second + 1,
         rollout.slice_step,
         len(rollout.truth),
     )
-    return pair_facts(index, previous.__getitem__, current.__getitem__, about)
+    return pair_facts(index, previous, current, about)
 
 
 def _usable_slices(rollout: Rollout) -> npt.NDArray[np.int64]:

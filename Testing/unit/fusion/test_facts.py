@@ -7,7 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from SlicerLIMNet.fusion.facts import FACTS, OF_EACH, OF_PAIR, pair_facts, round_facts, swapped
+from SlicerLIMNet.fusion.facts import (
+    FACTS,
+    OF_EACH,
+    OF_PAIR,
+    MaskRow,
+    pair_facts,
+    round_facts,
+    swapped,
+)
 
 SHAPE = (10, 32, 32)
 
@@ -30,12 +38,14 @@ def masks() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def about(masks):
     before, after = masks
-    return round_facts(8, {3}, before.__getitem__, after.__getitem__, 2, 4.0, len(before))
+    return round_facts(
+        8, {3}, MaskRow(before.__getitem__), MaskRow(after.__getitem__), 2, 4.0, len(before)
+    )
 
 
 def facts_of(index, masks, about):
     before, after = masks
-    return pair_facts(index, before.__getitem__, after.__getitem__, about)
+    return pair_facts(index, MaskRow(before.__getitem__), MaskRow(after.__getitem__), about)
 
 
 def test_a_round_is_measured_by_the_masks_that_are_vouched_for(about):
@@ -76,8 +86,8 @@ def test_swapping_twice_changes_nothing_and_once_moves_the_masks_only(masks, abo
 
 def test_a_plane_of_one_slice_has_no_neighbours():
     mask = square(4)[None]
-    about = round_facts(0, set(), mask.__getitem__, mask.__getitem__, 9, 1.0, 1)
+    about = round_facts(0, set(), MaskRow(mask.__getitem__), MaskRow(mask.__getitem__), 9, 1.0, 1)
     assert about.progress == 1
-    facts = pair_facts(0, mask.__getitem__, mask.__getitem__, about)
+    facts = pair_facts(0, MaskRow(mask.__getitem__), MaskRow(mask.__getitem__), about)
     assert facts[:2] == pytest.approx([1, 0])
     assert np.isfinite(facts).all()
