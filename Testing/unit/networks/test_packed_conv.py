@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from SlicerLIMNet.networks.packed_conv import PackedConv
+from SlicerLIMNet.networks.packed_conv import _SHAPES_KEPT, PackedConv
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def near(one: torch.Tensor, other: torch.Tensor) -> bool:
 def test_it_is_convolution_and_rectifier(dtype, relu, kernel, stride):
     plain = nn.Conv2d(8, 16, kernel, stride, padding=kernel // 2).to(dtype)
     packed = PackedConv.of(plain, relu=relu).to(memory_format=torch.channels_last)
-    for batch in (1, 3):  # packed at the first call, for any batch
+    for batch in (1, 3):  # each shape has its own order
         features = torch.randn(batch, 8, 12, 10).to(dtype)
         expected = plain(features)
         other = torch.randn_like(expected)
@@ -67,3 +67,14 @@ def test_the_norm_is_inside():
     assert near(
         PackedConv.of(plain, norm)(features), norm(functional.conv2d(features, plain.weight))
     )
+
+
+def test_inputs_of_many_shapes_are_served_with_little_kept():
+    torch.manual_seed(3)
+    plain = nn.Conv2d(4, 8, 3, padding=1)
+    packed = PackedConv.of(plain)
+    with torch.inference_mode():
+        for side in (*range(4, 16), 4):
+            features = torch.rand(2, 4, side, side)
+            torch.testing.assert_close(packed(features), plain(features))
+    assert len(packed._packed) <= _SHAPES_KEPT
