@@ -114,7 +114,10 @@ def add_engine_options(parser: argparse.ArgumentParser, device: str = "auto") ->
         help="auto takes bfloat16 where it is measured to be fast (default: %(default)s)",
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="of the CPU (default: as torch chooses)"
+        "--threads",
+        type=int,
+        metavar="N",
+        help="of the CPU (default: as many as are fast while it runs)",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -51,6 +52,7 @@ from SlicerLIMNet.session.parts import (
 )
 from SlicerLIMNet.session.prompters import prompter_of
 from SlicerLIMNet.session.propagators import PropagatorPool
+from SlicerLIMNet.session.thread_count import ThreadCount
 from SlicerLIMNet.session.warm_up import follow_disk, made_slice
 
 SMALL, CPU = "small", "cpu"
@@ -100,7 +102,8 @@ class Engine:
             preset: `light` or `paper`.
             device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
             precision: `auto` takes bfloat16 where it is measured to be fast, else float32.
-            threads: Of the CPU, for the whole process; as it is if not given.
+            threads: Of the CPU; if not given, as many as torch has for the thread that makes the
+                engine, and fewer while other work makes that many slow, see `ThreadCount`.
             weights: Files to take in place of the preset's, by role: prompt, memory, quality.
             feature_cache_mib: Memory for features of slices, which make later rounds faster.
             with_fusion: Whether the quality network is needed; without it rounds must not fuse.
@@ -121,6 +124,9 @@ class Engine:
         self.dtype = choose_precision(precision, self.device)
         if threads is not None:
             torch.set_num_threads(threads)
+        self._threads = torch.get_num_threads()
+        is_free = threads is None and self.device.type == "cpu"
+        self._thread_count = ThreadCount(self._threads) if is_free else None
         self._options = EngineOptions(preset, precision, feature_cache_mib)
         loaded = networks or load_networks(chosen, weights or {}, with_fusion)
         self._networks = loaded if plain else _arranged(loaded)
@@ -139,7 +145,7 @@ class Engine:
             weights=self._networks.sha256,
             device=str(self.device),
             precision=str(self.dtype).removeprefix("torch."),
-            threads=torch.get_num_threads(),
+            threads=self._threads,
             fallback=self._fallback,
         )
 
@@ -163,7 +169,7 @@ class Engine:
     ) -> PromptAnswer:
         """Segment the object that was clicked on a slice; see `Networks`."""
         pixels = [PixelClick(click.row, click.column, click.positive) for click in clicks]
-        with memory_of(self.device):
+        with self._ready():
             return self._prompter(image, pixels, previous, zoom, guides)
 
     def choose_region(self, masks: Sequence[BoolArray], in_use: RegionNumbers) -> RegionNumbers:
@@ -178,7 +184,7 @@ class Engine:
         assert task.region is not None
         propagator = self._propagators.take(task.stack_key)
         rows_columns = task.references[task.start].shape
-        with memory_of(self.device):
+        with self._ready() as suit_threads:
             for found in propagator.propagate(
                 task.images,
                 task.references,
@@ -193,6 +199,7 @@ class Engine:
                 settled=task.settled,
             ):
                 self._propagators.trim()
+                suit_threads()
                 yield SpreadSlice(found.index, _stored(found, rows_columns))
 
     def prefer(
@@ -211,7 +218,7 @@ class Engine:
             raise ConfigError(
                 "this engine has no quality network; make it with fusion, or switch fusion off"
             )
-        with memory_of(self.device):
+        with self._ready():
             return self._judge.preferences(images, previous, current, facts)
 
     def warm_up(self, rows_columns: tuple[int, int] = (256, 256)) -> None:
@@ -226,7 +233,7 @@ class Engine:
         image, disk = made_slice(rows_columns)
         middle = Click(0, rows_columns[0] // 2, rows_columns[1] // 2)
         self.prompt(image, [middle], np.zeros_like(image), None)
-        with memory_of(self.device):
+        with self._ready():
             follow_disk(self._new_propagator(FeatureCache(0)), image, disk, self._regions)
             if self._judge is not None:
                 self._judge.preferences([image], [disk], [~disk])
@@ -270,6 +277,18 @@ class Engine:
         self._judge = None
         if networks.quality is not None:
             self._judge = Judge(networks.quality, self.device, self.dtype, judged_at_once)
+
+    @contextmanager
+    def _ready(self) -> Iterator[Callable[[], None]]:
+        """Work with threads as they are fast, and tell clearly where memory does not suffice.
+
+        Yields:
+            What to call now and then in long work, see `ThreadCount`.
+        """
+        threads = self._thread_count
+        fitting = threads.fitting() if threads else nullcontext(lambda: None)
+        with fitting as suit_threads, memory_of(self.device):
+            yield suit_threads
 
     def _new_propagator(self, cache: FeatureCache[SeenSlices]) -> Propagator:
         network = cast(MemoryNetwork, self._networks.memory)
