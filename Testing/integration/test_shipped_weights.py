@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.plane import Plane
 from SlicerLIMNet.evaluation.demo_input import (
@@ -18,9 +20,11 @@ from SlicerLIMNet.evaluation.demo_input import (
 )
 from SlicerLIMNet.evaluation.robot_rounds import run_rounds
 from SlicerLIMNet.evaluation.robot_user import RobotUser
+from SlicerLIMNet.metrics import dice
 from SlicerLIMNet.networks.weights import load_weights, models_folder, read_checksums
 from SlicerLIMNet.session.engine import Engine
 from SlicerLIMNet.session.session import Session
+from Testing.app.organs import middle_of
 
 MILLION = 1e6
 BUDGET = {"light-prompt": 4.0, "light-memory": 4.0, "quality": 0.7}
@@ -67,6 +71,22 @@ def test_a_kidney_of_the_phantom_is_found_and_refined(engine):
     source = phantom_input((40, 96, 120), (8.0, 10 / 3, 10 / 3))
     scores = dice_by_round(engine, source, "kidney_right", 3)
     assert scores[-1] > 0.6
+
+
+@pytest.mark.parametrize("organ", ["liver", "kidney_right"])
+def test_corrections_in_another_plane_make_nothing_worse(engine, organ):
+    source = phantom_input((40, 96, 120), (8.0, 10 / 3, 10 / 3))
+    truth = source.organs[organ]
+    session = Session(source.volume, engine, Plane(0), engine.default_config)
+    scores = []
+    for axis in (0, 1, 1, 2):
+        clicked = middle_of(session.mask_volume() ^ truth, axis)
+        slice_index, row, column = clicked[axis], *np.delete(clicked, axis).tolist()
+        session.add_click(Click(slice_index, row, column, bool(truth[clicked])), Plane(axis))
+        for _ in session.run_round():
+            pass
+        scores.append(dice(truth, session.mask_volume()))
+    assert min(np.diff(scores)) > -0.01, scores
 
 
 def test_the_spleen_of_the_real_ct_is_found(engine):
