@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 _PACKED_TYPES = (torch.bfloat16, torch.float32)
 _SHAPES_KEPT = 6
+_LARGE_BATCH = 8  # what is larger is in the same order
 
 
 class PackedConv(nn.Module):
@@ -35,7 +36,7 @@ class PackedConv(nn.Module):
         assert isinstance(like.padding, tuple)
         self._shape = (list(like.padding), list(like.stride), list(like.dilation), like.groups)
         self._relu = relu
-        self._packed: dict[torch.Size, Tensor] = {}
+        self._packed: dict[tuple[int, ...], Tensor] = {}
 
     @classmethod
     def of(
@@ -103,12 +104,12 @@ class PackedConv(nn.Module):
 
     def _pack(self, features: Tensor) -> Tensor:
         """Return the weights in the order for inputs of this shape."""
-        packed = self._packed.get(features.shape)
+        shape = (min(len(features), _LARGE_BATCH), *features.shape[1:])
+        packed = self._packed.get(shape)
         if packed is None:
             if len(self._packed) >= _SHAPES_KEPT:
                 del self._packed[next(iter(self._packed))]
-            packed = _packed(self.weight, *self._shape, list(features.shape))
-            self._packed[features.shape] = packed
+            packed = self._packed[shape] = _packed(self.weight, *self._shape, list(shape))
         return packed
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> PackedConv:

@@ -236,7 +236,7 @@ class Engine:
         with self._ready():
             follow_disk(self._new_propagator(FeatureCache(0)), image, disk, self._regions)
             if self._judge is not None:
-                self._judge.preferences([image], [disk], [~disk])
+                self._judge.preferences([image] * 4, [disk] * 4, [~disk] * 4)
 
     def fall_back(self) -> bool:
         """Make all later work smaller, then move it to the CPU; False if nothing is left to do."""

@@ -11,6 +11,7 @@ from SlicerLIMNet.propagation.schedule import RangeRule
 from SlicerLIMNet.session.parts import BoolArray, FloatArray
 
 _SLICES = 9  # both ways have memory slices and others, and whole blocks
+_STARTS = ((4,), (2, 6))  # two ways, as in a first round; four and then three, as in later ones
 
 
 def made_slice(rows_columns: tuple[int, int]) -> tuple[FloatArray, BoolArray]:
@@ -24,17 +25,18 @@ def made_slice(rows_columns: tuple[int, int]) -> tuple[FloatArray, BoolArray]:
 def follow_disk(
     propagator: Propagator, image: FloatArray, disk: BoolArray, regions: RegionConfig
 ) -> None:
-    """Follow a disk (rows, columns) through a few equal slices, both ways from the middle."""
-    start = _SLICES // 2
+    """Follow a disk (rows, columns) through a few equal slices, from one of them and from two."""
     rows_columns = (disk.shape[0], disk.shape[1])
-    for _ in propagator.propagate(
-        lambda _: image,
-        {start: disk},
-        start,
-        _SLICES,
-        RangeRule.whole(),
-        MemoryMode.PERMANENT,
-        choose_region([disk], rows_columns, regions),
-        lambda: False,
-    ):
-        pass
+    for starts in _STARTS:
+        for _ in propagator.propagate(
+            lambda _: image,
+            dict.fromkeys(starts, disk),
+            starts[0],
+            _SLICES,
+            RangeRule.whole(),
+            MemoryMode.PERMANENT,
+            choose_region([disk], rows_columns, regions),
+            lambda: False,
+            from_nearest=True,
+        ):
+            pass
