@@ -14,7 +14,7 @@ PERMANENT = "permanent"
 PAPER = "paper"
 NEAREST = "nearest"
 CLICKED = "clicked"
-LIGHT_MARGIN = 0.1  # of those tried on held-out training volumes the one that costs least
+LIGHT_MARGIN = 0.15  # of those tried on held-out training volumes the one that costs least
 
 
 @dataclass(frozen=True)

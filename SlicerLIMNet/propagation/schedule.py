@@ -76,7 +76,8 @@ def legs_from_nearest(
         is_filled: Whether a reference's mask holds the object, by slice; one at least does.
         n_slices: Of the stack.
         rule: `whole` or `until_end`; between two filled references nothing stops early.
-        settled: Slices that keep their masks: whole runs between references.
+        settled: Slices that keep their masks: whole runs between references. A reference among them
+            is followed up to; from it only where nothing else is there to follow from.
 
     Returns:
         The legs, and the slices that lie beyond or between empty references only: empty.
@@ -89,6 +90,8 @@ def legs_from_nearest(
             continue
         from_left, from_right = is_filled.get(left, False), is_filled.get(right, False)
         run = None if from_left and from_right else rule.empty_run
+        if from_left and from_right and (left in settled) != (right in settled):
+            from_left, from_right = right in settled, left in settled
         half = (len(between) + 1) // 2
         reach = {
             (True, True): (half, len(between) - half),

@@ -11,7 +11,7 @@ from SlicerLIMNet.domain.rounds import ObjectState, Origin
 from SlicerLIMNet.errors import SessionError
 from SlicerLIMNet.propagation.schedule import gaps
 
-ANCHOR_SHARE = 0.25
+ANCHOR_SHARE = 0.2
 """Distance of a click to its anchors, as a share of the slices whose masks are given."""
 ANCHOR_LEAST = 2
 """The same at least, in slices."""
@@ -107,7 +107,7 @@ def _anchors(state: ObjectState, references: Collection[int]) -> dict[int, Spars
 
     What was given (by rounds in another plane, or by somebody) is mostly right: followed from one
     corrected slice alone, all of it would be made anew. So at some distance on either side of each
-    reference a given mask is a reference, too.
+    reference a given mask is a reference, too, up to which masks are followed.
     """
     given = {
         index: result.probability

@@ -40,7 +40,7 @@ def test_an_option_that_makes_no_sense_is_refused(options, message):
 
 
 def test_the_presets_have_the_defaults_of_the_specification():
-    light = RoundConfig(range="until_end", memory="permanent", fusion_margin=0.1)
+    light = RoundConfig(range="until_end", memory="permanent", fusion_margin=0.15)
     assert preset_by_name("light").round == light
     assert preset_by_name("paper").round == RoundConfig(range="whole", memory="paper")
     assert all(preset.round.fusion for preset in PRESETS.values())

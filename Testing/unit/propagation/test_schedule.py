@@ -6,6 +6,7 @@ from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.propagation.schedule import (
     Direction,
     DirectionSchedule,
+    Leg,
     RangeRule,
     gaps,
     legs_from_nearest,
@@ -96,3 +97,20 @@ def test_settled_runs_have_no_legs():
 def test_gaps_lie_between_references_and_ends():
     assert gaps({3, 4, 7}, 8) == [(-1, 3), (4, 7)]
     assert gaps((), 3) == [(-1, 3)]
+
+
+def test_a_settled_reference_is_followed_up_to():
+    anchors_and_beyond = {*range(5), *range(12, 20)}
+    legs, empty = legs_from_nearest(
+        {4: True, 8: True, 12: True}, 20, RangeRule.until_end(), anchors_and_beyond
+    )
+    assert legs == [
+        Leg(8, Direction.BACKWARD, RangeRule(3)),
+        Leg(8, Direction.FORWARD, RangeRule(3)),
+    ]
+    assert empty == []
+
+
+def test_a_settled_reference_is_followed_where_the_other_is_empty():
+    legs, _ = legs_from_nearest({4: True, 8: False}, 9, RangeRule.until_end(), {*range(5)})
+    assert legs == [Leg(4, Direction.FORWARD, RangeRule(3, 5))]
