@@ -153,6 +153,8 @@ def _run_round(
         for result in session.run_round(cancel):
             shown.update(result.slice_index not in reached)  # fusion may correct a slice
             reached.add(result.slice_index)
+        shown.total = shown.n  # what keeps its mask, or lies beyond the object, is not visited
+        shown.refresh()
     return time.perf_counter() - start
 
 

@@ -1,11 +1,11 @@
-"""A convolution with its batch norm and rectifier inside, packed once where a CPU gains from it.
+"""A convolution with its batch norm and rectifier inside, packed where a CPU gains from it.
 
 A CPU brings the weights into an order of its own at every call, which for a batch of one or two
 takes as long as the convolution where there are matrix units: keeping them in that order made whole
 networks 1.3 to 1.6 times faster in bfloat16. In float32 torch leaves small inputs to a slow path of
 its own, unless the weights are packed, and what a slice gave depended on the batch it was in. Which
-order is right depends on the input: with AVX2 a batch of four was four times slower with the order
-for a batch of two, so every shape has its own.
+order is right depends on the input: with AVX2 some layers took four times as long with the
+order made for another shape, so every shape has its own.
 """
 
 from __future__ import annotations

@@ -125,8 +125,7 @@ class Engine:
         if threads is not None:
             torch.set_num_threads(threads)
         self._threads = torch.get_num_threads()
-        is_free = threads is None and self.device.type == "cpu"
-        self._thread_count = ThreadCount(self._threads) if is_free else None
+        self._thread_count = ThreadCount(self._threads) if threads is None else None
         self._options = EngineOptions(preset, precision, feature_cache_mib)
         loaded = networks or load_networks(chosen, weights or {}, with_fusion)
         self._networks = loaded if plain else _arranged(loaded)
@@ -285,7 +284,7 @@ class Engine:
         Yields:
             What to call now and then in long work, see `ThreadCount`.
         """
-        threads = self._thread_count
+        threads = self._thread_count if self.device.type == "cpu" else None
         fitting = threads.fitting() if threads else nullcontext(lambda: None)
         with fitting as suit_threads, memory_of(self.device):
             yield suit_threads

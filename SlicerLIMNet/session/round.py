@@ -53,9 +53,13 @@ class _Pair(NamedTuple):
     """What the judge is shown of a slice."""
 
     image: FloatArray
+    """(rows, columns) or (rows, columns, 3), 0..1."""
     previous: BoolArray
+    """(rows, columns)."""
     current: BoolArray
+    """(rows, columns)."""
     facts: FloatArray
+    """(FACTS,), see `pair_facts`."""
 
 
 class RoundRun:

@@ -46,19 +46,21 @@ class Visit:
 
     def correct(self, most_clicks: int = 3) -> None:
         """Click in the coronal slice with the largest error until its mask is good."""
-        index = largest_slice(self._error, axis=1)
+        truth, error = self.target.truth, self._error
+        index = largest_slice(error, axis=1)
         for _ in range(most_clicks):
-            shown, truth = self.segmentation()[:, index], self.target.truth[:, index]
-            if dice(shown, truth) >= GOOD_SLICE:
+            wrong = error[:, index]
+            if dice(truth[:, index] ^ wrong, truth[:, index]) >= GOOD_SLICE:
                 break
-            self._click_error(index)
+            self._click_error(index, wrong)
+            error = self._error
 
-    def _click_error(self, index: int) -> None:
-        """Click the middle of the largest error of a coronal slice."""
+    def _click_error(self, index: int, wrong: BoolArray) -> None:
+        """Click the middle of the largest error of a coronal slice, (rows, columns)."""
         facts = self.page.facts
         clicks = facts["clicks"] if facts["planeName"] == "coronal" else 0
         error = np.zeros_like(self.target.truth)
-        error[:, index] = self._error[:, index]
+        error[:, index] = wrong
         worst = middle_of(error, axis=1)
         self.page.click_voxel(CORONAL, worst, is_other=not self.target.truth[worst])
         self.page.wait(f"f.planeName === 'coronal' && f.clicks === {clicks + 1} && !f.busy")
