@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +9,10 @@ from torch import Tensor
 
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
 from SlicerLIMNet.memory.consolidation import make_prototypes, used_enough
-from SlicerLIMNet.memory.store import MemoryElements, MemoryStore, rows
+from SlicerLIMNet.memory.read_table import ReadTable
+from SlicerLIMNet.memory.store import MemoryElements, MemoryStore
 from SlicerLIMNet.networks.affinity import (
     gather_readout,
-    query_vectors,
     similarity,
     top_k_affinity,
     top_k_weights,
@@ -22,7 +21,8 @@ from SlicerLIMNet.networks.affinity import (
 from SlicerLIMNet.networks.memory_interface import SliceFeatures
 
 READ_BLOCK = 16_384  # elements compared at a time: 59 MB of similarities for 900 queries
-SMALL_MEMORY = 8192  # elements: so few are searched more quickly together than apart
+SMALL_MEMORY = 8192  # elements: so few are worth a table of their own
+SMALL_PERMANENT = 1024  # elements: every way has a copy of them in its table
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,10 @@ class MemoryManager:
                 way, with the affinity of all elements, which gives the same.
         """
         self.permanent = MemoryStore() if permanent is None else permanent
-        self.working = MemoryStore()
-        self.long_term = MemoryStore()
+        self._working = MemoryStore()
+        self._long_term = MemoryStore()
+        self._table: ReadTable | None = None
+        self._table_of: tuple[MemoryStore, MemorySizes] | None = None
         self._config = config
         self._sparse = sparse
         # XMem's first frame is the reference; in the other mode the references are permanent
@@ -68,7 +70,19 @@ class MemoryManager:
     @property
     def sizes(self) -> MemorySizes:
         """Elements in each store."""
-        return MemorySizes(len(self.permanent), len(self.working), len(self.long_term))
+        return MemorySizes(len(self.permanent), len(self._working), len(self._long_term))
+
+    @property
+    def working(self) -> MemoryStore:
+        """What is remembered of the newest slices, and in mode `PAPER` of the reference."""
+        self._settle()
+        return self._working
+
+    @property
+    def long_term(self) -> MemoryStore:
+        """Prototypes of what was remembered before."""
+        self._settle()
+        return self._long_term
 
     def read(self, features: SliceFeatures) -> Tensor:
         """Return what the memory answers to a slice, and count what it used.
@@ -81,11 +95,12 @@ class MemoryManager:
 
         Source: XMem; long-term, working and permanent elements compete for one top-k.
         """
-        stores = [store for store in (self.long_term, self.working, self.permanent) if len(store)]
         if not self._sparse:
-            answer = self._read_densely(stores, features)
+            answer = self._read_densely(features)
+        elif self._is_small:
+            answer = self._known().read(features.query[0], self._config.top_k)
         else:
-            answer = self._read_sparsely(stores, features)
+            answer = self._read_sparsely(features)
         height, width = features.key.shape[-2:]
         return answer.T.reshape(1, -1, height, width)
 
@@ -120,11 +135,36 @@ class MemoryManager:
         kept[candidates] = False
         self.working.keep(kept)
 
-    def _read_sparsely(self, stores: Sequence[MemoryStore], features: SliceFeatures) -> Tensor:
+    @property
+    def _is_small(self) -> bool:
+        sizes = self.sizes
+        elements = sizes.permanent + sizes.working + sizes.long_term
+        return elements <= SMALL_MEMORY and sizes.permanent <= SMALL_PERMANENT
+
+    def _known(self) -> ReadTable:
+        """Return everything in one table, made anew after every change."""
+        now = (self.permanent, self.sizes)
+        if self._table is None or self._table_of != now:
+            self._settle()
+            self._table, self._table_of = ReadTable(self._filled(), self.permanent), now
+        return self._table
+
+    def _settle(self) -> None:
+        """Book what was read from the table, which is void from here on."""
+        if self._table is not None:
+            self._table.settle()
+        self._table = None
+
+    def _filled(self) -> list[MemoryStore]:
+        return [store for store in (self._long_term, self._working, self.permanent) if len(store)]
+
+    def _read_sparsely(self, features: SliceFeatures) -> Tensor:
         """Return the answer (Q, C): of every query only its most similar elements are looked at."""
-        query = query_vectors(rows(features.key), rows(features.selection))
+        self._settle()
+        stores = self._filled()
         parts = [part for store in stores for part in torch.split(store.vectors, READ_BLOCK)]
-        weights, index = top_k_weights(_blocks(parts), query, self._config.top_k)
+        blocks = [[part] for part in parts]
+        weights, index = top_k_weights(blocks, features.query[0], self._config.top_k)
         if len(stores) == 1:
             return self._ask(stores[0], weights, index)
         start, answers = 0, []
@@ -140,8 +180,9 @@ class MemoryManager:
             store.count(usage_of(weights, index, len(store)))
         return gather_readout(weights, index, store.value)
 
-    def _read_densely(self, stores: Sequence[MemoryStore], features: SliceFeatures) -> Tensor:
+    def _read_densely(self, features: SliceFeatures) -> Tensor:
         """Return the answer (Q, C) as XMem computes it: similarities, affinity and sum of all."""
+        stores = self._filled()
         pairwise = similarity(
             torch.cat([store.elements.key for store in stores]).T[None],
             torch.cat([store.elements.shrinkage for store in stores])[None, None],
@@ -155,10 +196,3 @@ class MemoryManager:
                 store.count(part.sum(dim=1))
         value = torch.cat([store.value for store in stores])
         return affinity.T.to(value.dtype) @ value
-
-
-def _blocks(parts: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
-    """Return what is searched at once: each part by itself, or all of a small memory."""
-    if sum(len(part) for part in parts) <= SMALL_MEMORY:
-        return [parts]
-    return [[part] for part in parts]

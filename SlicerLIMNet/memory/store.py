@@ -103,10 +103,10 @@ class MemoryStore:
             self._buffers[name][self._length : self._length + len(elements)] = tensor
         self._length += len(elements)
 
-    def count(self, usage: Tensor) -> None:
-        """Book one read: the affinity (N,) that each element got from all queries."""
+    def count(self, usage: Tensor, reads: int = 1) -> None:
+        """Book some reads: the affinity (N,) that each element got in them from all queries."""
         self._rows("used").add_(usage)
-        self._rows("life").add_(1.0)
+        self._rows("life").add_(float(reads))
 
     def keep(self, kept: Tensor) -> None:
         """Drop every element that the bool mask `kept` (N,) does not name."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from SlicerLIMNet.memory.clock import SliceDuties
-from SlicerLIMNet.memory.tracker import SequenceTracker, aggregated_logits
+from SlicerLIMNet.memory.tracker import SequenceTracker, StepState, aggregated_logits
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork, Neighbour, SliceFeatures
 
 MOST_AT_ONCE = 8
@@ -32,17 +31,17 @@ class NextSlice:
     """(1, `PLACE_NUMBERS`); `None` if unknown."""
 
 
-def step_together(network: MemoryNetwork, slices: Sequence[NextSlice]) -> list[Tensor]:
-    """Go to the next slice of every way and return the masks, (1, O, H, W) each, in their order.
+def step_together(network: MemoryNetwork, slices: Sequence[NextSlice]) -> Tensor:
+    """Go to the next slice of every way and return the masks, (slices, O, H, W), in their order.
 
     The same as one step of each tracker by itself; a batch may differ in the last bits.
     """
-    found: list[Tensor | None] = [None] * len(slices)
-    for batch in _batches(slices):
-        masks = _step([slices[i] for i in batch], network)
-        for i, mask in zip(batch, masks, strict=True):
-            found[i] = mask
-    return [mask for mask in found if mask is not None]
+    batches = _batches(slices)
+    found = [_step([slices[i] for i in batch], network) for batch in batches]
+    if len(found) == 1:
+        return found[0]
+    order = torch.tensor([i for batch in batches for i in batch], device=found[0].device)
+    return torch.cat(found)[order.argsort()]
 
 
 def _batches(slices: Sequence[NextSlice]) -> list[list[int]]:
@@ -54,68 +53,97 @@ def _batches(slices: Sequence[NextSlice]) -> list[list[int]]:
     return batches
 
 
-def _step(slices: Sequence[NextSlice], network: MemoryNetwork) -> list[Tensor]:
-    trackers = [new.tracker for new in slices]
+def _step(slices: Sequence[NextSlice], network: MemoryNetwork) -> Tensor:
+    trackers = tuple(new.tracker for new in slices)
     duties = [new.tracker.begin_slice(new.is_last) for new in slices]
-    probability, hidden = _decoded(slices, duties, network)
-    masks = list(torch.split(probability, 1))
-    states = [
-        new if duty.normal_update else tracker.hidden
-        for tracker, duty, new in zip(trackers, duties, torch.split(hidden, 1), strict=True)
-    ]
-    remembered = [i for i, duty in enumerate(duties) if duty.remember]
-    values = _values([slices[i] for i in remembered], [masks[i] for i in remembered], network)
-    for i, value in zip(remembered, values, strict=True):
-        trackers[i].remember(slices[i].features, value)
-    deeper = [k for k, i in enumerate(remembered) if duties[i].deep_update]
-    if deeper:
-        before = torch.cat([states[remembered[k]] for k in deeper])
-        updated = network.deep_update(torch.cat([values[k] for k in deeper]), before)
-        for k, state in zip(deeper, torch.split(updated, 1), strict=True):
-            states[remembered[k]] = state
-    for new, mask, state in zip(slices, masks, states, strict=True):
-        new.tracker.end_slice(new.features, mask, state)
-    return masks
-
-
-def _decoded(
-    slices: Sequence[NextSlice], duties: Sequence[SliceDuties], network: MemoryNetwork
-) -> tuple[Tensor, Tensor]:
-    """Return aggregated probabilities (B, O, H, W) and the sensory states after the decoder."""
-    trackers = [new.tracker for new in slices]
+    before = _state_of(trackers)
+    features = SliceFeatures.cat([new.features for new in slices])
     places = [new.place for new in slices if new.place is not None]
     logits, hidden = network.decode(
-        SliceFeatures.cat([new.features for new in slices]),
-        torch.cat([new.tracker.recall(new.features) for new in slices]),
-        torch.cat([tracker.hidden for tracker in trackers]),
-        _joined([tracker.neighbour for tracker in trackers]),
+        features,
+        _joined([new.tracker.recall(new.features) for new in slices]),
+        before.hidden,
+        before.neighbour,
         any(duty.normal_update for duty in duties),
         torch.cat(places) if places else None,
     )
-    return aggregated_logits(logits), hidden
+    masks = aggregated_logits(logits)
+    hidden = _chosen(before.hidden, hidden, [duty.normal_update for duty in duties])
+    remembered = [i for i, duty in enumerate(duties) if duty.remember]
+    if remembered:
+        values = _values(slices, remembered, features, masks, before.hidden, network)
+        for i, value in zip(remembered, torch.split(values, 1), strict=True):
+            trackers[i].remember(slices[i].features, value)
+        deeper = [duty.remember and duty.deep_update for duty in duties]
+        if any(deeper):
+            kept = _some(hidden, remembered)
+            updated = _spread(network.deep_update(values, kept), remembered, hidden)
+            hidden = _chosen(hidden, updated, deeper)
+    after = StepState(trackers, Neighbour(features, masks), hidden)
+    parts = zip(slices, torch.split(masks, 1), torch.split(hidden, 1), strict=True)
+    for new, mask, state in parts:
+        new.tracker.end_slice(new.features, mask, state, after)
+    return masks
 
 
-def _joined(neighbours: Sequence[Neighbour | None]) -> Neighbour | None:
+def _state_of(trackers: tuple[SequenceTracker, ...]) -> StepState:
+    """Return where trackers stand, as one batch; copied only if they did not come together."""
+    states = [tracker.state for tracker in trackers]
+    if states[0].trackers == trackers and all(state is states[0] for state in states):
+        return states[0]
+    neighbours = [tracker.neighbour for tracker in trackers]
     known = [neighbour for neighbour in neighbours if neighbour is not None]
-    if not known:
-        return None
-    return Neighbour(
-        SliceFeatures.cat([neighbour.features for neighbour in known]),
-        torch.cat([neighbour.probability for neighbour in known]),
-    )
+    neighbour = None
+    if known:
+        neighbour = Neighbour(
+            SliceFeatures.cat([neighbour.features for neighbour in known]),
+            torch.cat([neighbour.probability for neighbour in known]),
+        )
+    return StepState(trackers, neighbour, _joined([tracker.hidden for tracker in trackers]))
 
 
 def _values(
-    slices: Sequence[NextSlice], masks: Sequence[Tensor], network: MemoryNetwork
-) -> list[Tensor]:
-    """Return what memory stores of some slices: (1, O, Cv, h, w) each."""
-    if not slices:
-        return []
-    value, _ = network.encode_value(
-        torch.cat([new.image() for new in slices]),
-        SliceFeatures.cat([new.features for new in slices]),
-        torch.cat(list(masks)),
-        torch.cat([new.tracker.hidden for new in slices]),
-        deep=False,
-    )
-    return list(torch.split(value, 1))
+    slices: Sequence[NextSlice],
+    chosen: list[int],
+    features: SliceFeatures,
+    masks: Tensor,
+    hidden: Tensor,
+    network: MemoryNetwork,
+) -> Tensor:
+    """Return what memory stores of some of the slices: (chosen, O, Cv, h, w)."""
+    if len(chosen) < len(slices):
+        features = SliceFeatures.cat([slices[i].features for i in chosen])
+    images = torch.cat([slices[i].image() for i in chosen])
+    return network.encode_value(
+        images, features, _some(masks, chosen), _some(hidden, chosen), deep=False
+    )[0]
+
+
+def _joined(grids: Sequence[Tensor]) -> Tensor:
+    """Return (B, O, C, h, w) from as many (1, O, C, h, w), with channels last if they have that."""
+    if len(grids) == 1:
+        return grids[0]
+    joined = torch.cat([grid.flatten(0, 1) for grid in grids])
+    return torch.unflatten(joined, 0, (len(grids), -1))
+
+
+def _some(tensor: Tensor, rows: list[int]) -> Tensor:
+    """Return some rows of a tensor (B, ...); all of them without a copy."""
+    return tensor if len(rows) == len(tensor) else tensor[rows]
+
+
+def _spread(some: Tensor, rows: list[int], like: Tensor) -> Tensor:
+    """Return a tensor (B, ...) that has some rows; the others say nothing."""
+    if len(rows) == len(like):
+        return some
+    return torch.zeros_like(like).index_copy_(0, torch.tensor(rows, device=like.device), some)
+
+
+def _chosen(old: Tensor, new: Tensor, takes_new: Sequence[bool]) -> Tensor:
+    """Return (B, ...) with the new rows where they are wanted, else the old ones."""
+    if all(takes_new) or new is old:
+        return new
+    if not any(takes_new):
+        return old
+    wanted = torch.tensor(takes_new, device=old.device)
+    return torch.where(wanted.view(-1, *[1] * (old.dim() - 1)), new, old)

@@ -30,6 +30,18 @@ class SlicePrompt:
 
 
 @dataclass(frozen=True)
+class StepState:
+    """Where several trackers stand that went their last step together, or one by itself."""
+
+    trackers: tuple[SequenceTracker, ...]
+    """B of them."""
+    neighbour: Neighbour | None
+    """Their slices before, as one batch."""
+    hidden: Tensor
+    """(B, O, Ch, h, w), their sensory states."""
+
+
+@dataclass(frozen=True)
 class _Group:
     """Objects that came on the same slice: they share keys, so they share a memory."""
 
@@ -72,6 +84,12 @@ class SequenceTracker:
         grid = like.key.shape[-2:]
         self._hidden = like.key.new_zeros(1, 0, network.hidden_channels, *grid)
         self._neighbour: Neighbour | None = None
+        self._together: StepState | None = None
+
+    @property
+    def state(self) -> StepState:
+        """Where this tracker stands, together with others if nothing has happened since."""
+        return self._together or StepState((self,), self._neighbour, self._hidden)
 
     @property
     def hidden(self) -> Tensor:
@@ -118,7 +136,7 @@ class SequenceTracker:
                 image(), features, probability, self._hidden, duties.deep_update
             )
             self.remember(features, value)
-        self._neighbour = Neighbour(features, probability)
+        self._leave(features, probability)
         return probability
 
     def step_with_value(
@@ -144,7 +162,7 @@ class SequenceTracker:
             self._hidden = self._network.deep_update(value, self._hidden)
         if duties.remember and self._mode is MemoryMode.PAPER:
             self.remember(features, value)
-        self._neighbour = Neighbour(features, probability)
+        self._leave(features, probability)
         return probability
 
     def move(
@@ -159,6 +177,7 @@ class SequenceTracker:
         """
         self._hidden = hidden
         self._neighbour = neighbour
+        self._together = None
         self._permanent = MemoryStore() if permanent is None else permanent
         for group in self._groups:
             group.memory.permanent = self._permanent
@@ -184,10 +203,24 @@ class SequenceTracker:
         for group in self._groups:
             group.memory.add(features, value[:, group.objects])
 
-    def end_slice(self, features: SliceFeatures, probability: Tensor, hidden: Tensor) -> None:
-        """Leave a slice with its masks (1, O, H, W) and the sensory state (1, O, Ch, h, w)."""
+    def end_slice(
+        self, features: SliceFeatures, probability: Tensor, hidden: Tensor, together: StepState
+    ) -> None:
+        """Leave a slice.
+
+        Args:
+            features: Of the slice.
+            probability: Its masks (1, O, H, W).
+            hidden: The sensory state (1, O, Ch, h, w).
+            together: The same with that of the trackers that went along.
+        """
         self._hidden = hidden
+        self._leave(features, probability)
+        self._together = together
+
+    def _leave(self, features: SliceFeatures, probability: Tensor) -> None:
         self._neighbour = Neighbour(features, probability)
+        self._together = None
 
     def _segment(
         self, features: SliceFeatures, duties: SliceDuties, place: Tensor | None

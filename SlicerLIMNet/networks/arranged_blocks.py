@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from SlicerLIMNet.networks.light_layers import GlobalContext, ResidualBlock
@@ -27,18 +31,44 @@ def _of_norm(layers: nn.Sequential, relu: bool) -> PackedConv:
     return PackedConv.of(convolution, norm, relu)
 
 
-def _linear(convolution: nn.Module) -> nn.Linear:
-    assert isinstance(convolution, nn.Conv2d)
-    outputs, inputs = convolution.weight.shape[:2]
-    layer = nn.Linear(inputs, outputs)
-    assert convolution.bias is not None
-    layer.weight = nn.Parameter(convolution.weight.detach().flatten(1), requires_grad=False)
-    layer.bias = nn.Parameter(convolution.bias.detach(), requires_grad=False)
-    return layer
+class Float32Linear(nn.Linear):
+    """A linear layer of a few rows that stays in float32: (B, inputs) to (B, outputs), float32.
+
+    In bfloat16 a CPU brings the weights into another order at every call: ten times as long.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        """Take weights (outputs, inputs) and biases."""
+        super().__init__(weight.shape[1], len(weight))
+        assert bias is not None
+        self.weight = nn.Parameter(weight.detach().float().clone(), requires_grad=False)
+        self.bias = nn.Parameter(bias.detach().float().clone(), requires_grad=False)
+
+    @classmethod
+    def of(cls, layer: nn.Module) -> Float32Linear:
+        """Return a linear layer, or a 1x1 convolution of one position, as one that stays."""
+        assert isinstance(layer, nn.Linear | nn.Conv2d)
+        return cls(layer.weight.detach().flatten(1), layer.bias)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return what the layer makes of rows in any precision."""
+        return super().forward(rows.float())
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Float32Linear:
+        """Go to another device; another precision leaves the weights as they are."""
+
+        def moved(weights: Tensor) -> Tensor:
+            return weights.to(fn(weights.new_empty(0)).device)
+
+        super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 class _Residual(nn.Module):
-    """`ResidualBlock`: the sum and the rectifier are part of the second convolution."""
+    """`ResidualBlock`: the sum and the rectifier are part of the second convolution.
+
+    What it is given is used up.
+    """
 
     def __init__(self, block: ResidualBlock) -> None:
         super().__init__()
@@ -46,16 +76,18 @@ class _Residual(nn.Module):
         self.second = _of_norm(block.second, relu=True)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.second.plus(self.first(features), features)
+        return self.second.onto(self.first(features), features)
 
 
 class _Context(nn.Module):
-    """`GlobalContext`: convolutions of one position are matrix products."""
+    """`GlobalContext`: convolutions of one position are linear layers."""
 
     def __init__(self, block: GlobalContext) -> None:
         super().__init__()
-        self.reduce, self.expand = _linear(block.mix[0]), _linear(block.mix[2])
+        self.reduce = Float32Linear.of(block.mix[0])
+        self.expand = Float32Linear.of(block.mix[2])
 
     def forward(self, features: Tensor) -> Tensor:
-        mixed = self.expand(self.reduce(features.mean(dim=(2, 3))).relu_())
+        mean = features.mean(dim=(2, 3), dtype=torch.float32)
+        mixed = self.expand(self.reduce(mean).relu_()).to(features.dtype)
         return (features + mixed[..., None, None]).relu_()

@@ -1,4 +1,4 @@
-"""1x1 convolutions taken apart and put together: fewer, larger ones that give the same."""
+"""Convolutions taken apart and put together: fewer, larger ones that give the same."""
 
 from __future__ import annotations
 
@@ -39,6 +39,22 @@ def joined(*layers: nn.Conv2d) -> PackedConv:
     return PackedConv(weight, bias, layers[0], relu=False)
 
 
-def without_bias(weight: Tensor) -> PackedConv:
+def without_bias(weight: Tensor, relu: bool) -> PackedConv:
     """Return a 1x1 convolution without bias."""
-    return PackedConv(weight, None, nn.Conv2d(1, 1, 1), relu=False)
+    return PackedConv(weight, None, nn.Conv2d(1, 1, 1), relu)
+
+
+def of_neighbours(convolution: nn.Conv2d) -> nn.Conv2d:
+    """Return a 3x3 convolution of one channel as a 1x1 one of the nine around each position."""
+    assert convolution.bias is not None
+    layer = nn.Conv2d(9, convolution.out_channels, 1)
+    layer.weight.data = convolution.weight.detach().flatten(1)[..., None, None]
+    layer.bias.data = convolution.bias.detach()  # type: ignore[union-attr]
+    return layer
+
+
+def of_grey(convolution: PackedConv, colours: int) -> PackedConv:
+    """Return a convolution for one channel in place of the first ones, which were equal."""
+    weight = convolution.weight
+    grey = weight[:, :colours].sum(dim=1, keepdim=True)
+    return convolution.like(torch.cat([grey, weight[:, colours:]], dim=1))

@@ -7,16 +7,16 @@ Letters as in `light_memory`, whose weights are taken.
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from SlicerLIMNet.networks.arranged_blocks import arranged_block
+from SlicerLIMNet.networks.arranged_blocks import Float32Linear, arranged_block
 from SlicerLIMNet.networks.joined_convs import (
     after,
     joined,
+    of_grey,
+    of_neighbours,
     side_by_side,
     split_inputs,
     without_bias,
@@ -25,16 +25,13 @@ from SlicerLIMNet.networks.light_memory import FINE4, FINE8, LightMemoryNetwork,
 from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
 from SlicerLIMNet.networks.packed_conv import PackedConv
 
-OWN = 3
-"""Skips that a slice needs itself; the others are for the next slice."""
-
 
 class LightMemoryInference(nn.Module):
     """`LightMemoryNetwork` in evaluation mode behind the same interface.
 
-    The skips of its features are: what a slice needs itself, the pixel features and its share of
-    the comparisons at stride 8 and 4; then what the next slice needs of it: at stride 8 outside and
-    inside the mask, at stride 4 inside it.
+    The skips of its features are the pixel features, and what the comparisons at stride 8 and 4
+    need of the image: at stride 8 the slice's own share, then what the next slice needs of it,
+    outside and inside the mask; at stride 4 its own share, and inside the mask.
     """
 
     stride = LightMemoryNetwork.stride
@@ -59,9 +56,10 @@ class LightMemoryInference(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return values and sensory state; see `MemoryNetwork.encode_value`."""
         batch, objects = mask.shape[:2]
-        others = mask.sum(dim=1, keepdim=True) - mask
-        masks = torch.stack([mask, others], dim=2).flatten(0, 1).to(image.dtype)
-        stacked = torch.cat([_for_each(image, objects), masks], dim=1)
+        mask = mask.to(image.dtype)
+        others = mask.sum(dim=1, keepdim=True) - mask if objects > 1 else torch.zeros_like(mask)
+        seen = [*_for_each(image, objects).unbind(1), mask.flatten(0, 1), others.flatten(0, 1)]
+        stacked = torch.stack(seen, dim=-1).movedim(3, 1)
         value = self._value_encoder(stacked, _for_each(features.skips[0], objects))
         value = value.unflatten(0, (batch, objects))
         return value, self.deep_update(value, hidden) if deep else hidden
@@ -82,16 +80,16 @@ class LightMemoryInference(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return logits and sensory state; see `MemoryNetwork.decode`."""
         batch, objects = readout.shape[:2]
-        now = [_for_each(skip, objects) for skip in features.skips[:OWN]]
+        now = [_for_each(skip, objects) for skip in features.skips]
         nearby = features if neighbour is None else neighbour.features
-        before = [_for_each(skip, objects) for skip in nearby.skips[OWN:]]
+        before = [_for_each(skip, objects) for skip in nearby.skips[1:]]
         if neighbour is None:
-            height, width = (self.stride * side for side in features.key.shape[-2:])
+            height, width = (self.stride * side for side in readout.shape[-2:])
             mask = readout.new_zeros(batch * objects, 1, height, width)
         else:
-            mask = neighbour.probability.flatten(0, 1)[:, None].to(readout.dtype)
+            mask = neighbour.probability.flatten(0, 1)[:, None]
         if place is not None:
-            place = _for_each(place.to(readout.dtype), objects)
+            place = _for_each(place, objects)
         logits, updated = self._decoder(
             now, before, mask, readout.flatten(0, 1), hidden.flatten(0, 1), update_hidden, place
         )
@@ -105,7 +103,9 @@ class _KeyEncoder(nn.Module):
     def __init__(self, network: LightMemoryNetwork) -> None:
         super().__init__()
         encoder, decoder = network.key_encoder, network.decoder
-        self.stage4 = arranged_block(encoder.stage4)
+        first, *others = encoder.stage4
+        self.first = _First(first, colours=3)
+        self.stage4 = nn.Sequential(*(arranged_block(layer) for layer in others))
         self.stage8 = arranged_block(encoder.stage8)
         self.stage16 = arranged_block(encoder.stage16)
         self.at16 = side_by_side(network.key, network.selection, network.shrinkage, encoder.pixel)
@@ -125,27 +125,18 @@ class _KeyEncoder(nn.Module):
         )
 
     def forward(self, image: Tensor) -> SliceFeatures:
-        quarter = self.stage4((image - 0.45) / 0.225)
+        quarter = self.stage4(self.first(image))
         eighth = self.stage8(quarter)
         deep = self.at16(self.stage16(eighth))
         channels = LightMemoryNetwork.key_channels
         key, selection, shrinkage, pixel = torch.split(
             deep, [channels, channels, 1, deep.shape[1] - 2 * channels - 1], dim=1
         )
-        own8, outside8, inside8 = _parts(self.at8(eighth), 3)
-        own4, inside4 = _parts(self.at4(quarter), 2)
         return SliceFeatures(
             key,
             shrinkage.square() + 1,
             selection.sigmoid(),
-            (
-                pixel.contiguous(memory_format=torch.channels_last),
-                own8,
-                own4,
-                outside8,
-                inside8,
-                inside4,
-            ),
+            (_last(pixel), self.at8(eighth), self.at4(quarter)),
         )
 
 
@@ -155,14 +146,15 @@ class _ValueEncoder(nn.Module):
     def __init__(self, network: LightMemoryNetwork) -> None:
         super().__init__()
         encoder = network.value_encoder
-        self.body = arranged_block(encoder.body)
+        first, *others = encoder.body
+        self.first = _First(first, colours=3)
+        self.body = nn.Sequential(*(arranged_block(layer) for layer in others))
         self.pixel = PackedConv.of(encoder.pixel, relu=True)
         self.mix = arranged_block(encoder.mix)
         self.sensory = _Sensory(encoder.sensory)
 
     def forward(self, image_and_masks: Tensor, pixel: Tensor) -> Tensor:
-        normal = (image_and_masks - 0.45) / 0.225
-        return self.mix(self.pixel.plus(pixel, self.body(normal)))
+        return self.mix(self.pixel.onto(pixel, self.body(self.first(image_and_masks))))
 
 
 class _Decoder(nn.Module):
@@ -171,13 +163,17 @@ class _Decoder(nn.Module):
     def __init__(self, network: LightMemoryNetwork) -> None:
         super().__init__()
         decoder = network.decoder
-        self.place = copy.deepcopy(decoder.place)
-        self.recalled = joined(decoder.readout, decoder.hidden)
-        self.before16 = PackedConv.of(decoder.before16)
+        self.place = None
+        if decoder.place is not None:
+            near, relu, far = decoder.place
+            layers = [Float32Linear.of(layer) for layer in (near, far)]
+            self.place = nn.Sequential(layers[0], relu, layers[1])
+        self.recalled = joined(decoder.readout, decoder.hidden, of_neighbours(decoder.before16))
         self.fuse = arranged_block(decoder.fuse)
         self.deep8 = PackedConv.of(decoder.deep8)
         self.mix8 = arranged_block(decoder.mix8)
-        self.masks4 = without_bias(split_inputs(decoder.compare4, FINE4, FINE4, 4)[2])
+        masks4 = split_inputs(decoder.compare4, FINE4, FINE4, 4)[2]
+        self.masks4 = without_bias(masks4, relu=True)
         self.deep4 = PackedConv.of(decoder.deep4)
         self.mix4 = arranged_block(decoder.mix4)
         self.head = PackedConv.of(decoder.head)
@@ -194,26 +190,23 @@ class _Decoder(nn.Module):
         update: bool,
         place: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """Return logits (B, 1, H, W) and the sensory state, for one object an item."""
-        pixel, own8, own4 = now
-        outside8, inside8, inside4 = before
-        mask2 = functional.avg_pool2d(mask, 2)
-        mask8 = functional.avg_pool2d(mask2, 4)
-        g16 = self.recalled.plus(torch.cat([readout, hidden], dim=1), pixel)
-        g16 = self.before16.plus(functional.avg_pool2d(mask8, 2), g16)
+        """Return logits (B, 1, H, W), float32, and the sensory state, for one object an item."""
+        pixel, own8, own4 = now[0], now[1][:, :FINE8], now[2][:, :FINE4]
+        outside8, inside8 = before[0][:, FINE8:].chunk(2, dim=1)
+        inside4 = before[1][:, FINE4:]
+        masks = _Masks(mask, readout.dtype)
+        g16 = self.recalled.plus(_beside(readout, hidden, masks.around16), pixel)
         if self.place is not None and place is not None:
-            g16 = g16 + self.place(place)[..., None, None]
+            g16 = g16.add_(self.place(place).to(g16.dtype)[..., None, None])
         g16 = self.fuse(g16.relu_())
-        nearby8 = torch.addcmul(own8 + outside8, inside8, mask8)
+        nearby8 = torch.addcmul(own8 + outside8, inside8, masks.at8)
         g8 = self.mix8(nearby8.add_(_twice(self.deep8(g16))).relu_())
-        masks4 = functional.pixel_unshuffle(mask2, 2)
-        nearby4 = torch.addcmul(own4, inside4, masks4.mean(dim=1, keepdim=True))
-        nearby4 = self.masks4.plus(masks4, nearby4)
-        g4 = self.mix4(nearby4.add_(_twice(self.deep4(g8))).relu_())
+        nearby4 = torch.addcmul(own4, inside4, masks.at4).add_(_twice(self.deep4(g8)))
+        g4 = self.mix4(self.masks4.onto(masks.quarters4, nearby4))
         coarse = self.head(g4)
         if update:
             hidden = self.sensory(self._all_scales(g16, g8, g4, coarse), hidden)
-        return _twice(functional.pixel_shuffle(coarse, 2)), hidden
+        return _twice(functional.pixel_shuffle(coarse.float(), 2)), hidden
 
     def _all_scales(self, g16: Tensor, g8: Tensor, g4: Tensor, coarse: Tensor) -> Tensor:
         scales = [
@@ -225,6 +218,40 @@ class _Decoder(nn.Module):
         return self.seen(torch.cat(scales, dim=1))
 
 
+class _First(nn.Module):
+    """First convolution of a slice: normalised, grey slices in one channel."""
+
+    def __init__(self, layers: nn.Module, colours: int) -> None:
+        """Take a `ConvNorm`, whose first inputs are the colours."""
+        super().__init__()
+        self.colour = arranged_block(layers)
+        assert isinstance(self.colour, PackedConv)
+        self.grey = of_grey(self.colour, colours)
+        self.inputs = self.colour.weight.shape[1]
+
+    def forward(self, slices: Tensor) -> Tensor:
+        """Return (B, C, H / 2, W / 2); with grey slices there are two channels less."""
+        layer = self.colour if slices.shape[1] == self.inputs else self.grey
+        return layer((slices - 0.45) / 0.225)
+
+
+class _Masks:
+    """A mask (B, 1, H, W) at the scales of the decoder, averaged in its own precision."""
+
+    def __init__(self, mask: Tensor, dtype: torch.dtype) -> None:
+        half = functional.avg_pool2d(mask, 2)
+        at4 = functional.avg_pool2d(half, 2)
+        at8 = functional.avg_pool2d(at4, 2)
+        self.quarters4 = _last(functional.pixel_unshuffle(half, 2), dtype)
+        """(B, 4, H / 4, W / 4): the quarters of each position."""
+        self.at4 = at4.to(dtype)
+        self.at8 = at8.to(dtype)
+        at16 = functional.avg_pool2d(at8, 2)
+        nearby = torch.unflatten(functional.unfold(at16, 3, padding=1), 2, at16.shape[-2:])
+        self.around16 = _last(nearby, dtype)
+        """(B, 9, H / 16, W / 16): each position and its eight neighbours."""
+
+
 class _Sensory(nn.Module):
     """`SensoryUpdate`."""
 
@@ -233,15 +260,20 @@ class _Sensory(nn.Module):
         self.transform = PackedConv.of(update.transform)
 
     def forward(self, features: Tensor, hidden: Tensor) -> Tensor:
-        forget, update, new = self.transform(torch.cat([features, hidden], dim=1)).chunk(3, dim=1)
-        update = update.sigmoid()
-        return forget.sigmoid() * hidden * (1 - update) + update * new.tanh()
+        gates = self.transform(_beside(features, hidden))
+        channels = hidden.shape[1]
+        forget, update = gates[:, : 2 * channels].sigmoid().chunk(2, dim=1)
+        return torch.lerp(forget * hidden, gates[:, 2 * channels :].tanh(), update)
 
 
-def _parts(features: Tensor, count: int) -> list[Tensor]:
-    """Return equal groups of channels, each by itself in memory."""
-    chunks = features.chunk(count, dim=1)
-    return [chunk.contiguous(memory_format=torch.channels_last) for chunk in chunks]
+def _beside(*features: Tensor) -> Tensor:
+    """Return features of the same positions behind each other, channels last."""
+    return torch.cat([_last(some) for some in features], dim=1)
+
+
+def _last(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Return features in a precision, or theirs, with channels last."""
+    return features.to(dtype or features.dtype, memory_format=torch.channels_last)
 
 
 def _twice(features: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from SlicerLIMNet.networks.light_layers import ConvNorm, GlobalContext, ResidualBlock
-from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
+from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures, in_colours
 from SlicerLIMNet.networks.place import PLACE_NUMBERS
 
 PIXEL, FINE8, FINE4 = 128, 96, 64
@@ -156,7 +156,7 @@ class LightMemoryNetwork(nn.Module):
 
     def encode_key(self, image: Tensor) -> SliceFeatures:
         """Return the features of slices; see `MemoryNetwork.encode_key`."""
-        deep, *skips = self.key_encoder(image)
+        deep, *skips = self.key_encoder(in_colours(image))
         return SliceFeatures(
             key=self.key(deep),
             shrinkage=self.shrinkage(deep).square() + 1,
@@ -172,7 +172,7 @@ class LightMemoryNetwork(nn.Module):
         others = mask.sum(dim=1, keepdim=True) - mask
         stacked = torch.cat(
             [
-                _for_each(image, objects),
+                _for_each(in_colours(image), objects),
                 mask.flatten(0, 1)[:, None].to(image.dtype),
                 others.flatten(0, 1)[:, None].to(image.dtype),
             ],

@@ -13,19 +13,59 @@ from typing import Protocol, overload
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.networks.affinity import query_vectors
 
-@dataclass(frozen=True)
+
 class SliceFeatures:
     """What a network knows of slices without any mask: computed once, used by every later round."""
 
-    key: Tensor
-    """(B, Ck, h, w): where a position looks in memory, and how it is found there."""
-    shrinkage: Tensor
-    """(B, 1, h, w), at least 1: how sharply a memory element wants to be matched."""
-    selection: Tensor
-    """(B, Ck, h, w), 0..1: which key channels count for a query."""
-    skips: Sequence[Tensor]
-    """(B, ...) each: whatever else of the image the network's other parts need."""
+    def __init__(
+        self, key: Tensor, shrinkage: Tensor, selection: Tensor, skips: Sequence[Tensor]
+    ) -> None:
+        """Hold the tensors of B slices.
+
+        Args:
+            key: (B, Ck, h, w): where a position looks in memory, and how it is found there.
+            shrinkage: (B, 1, h, w), at least 1: how sharply an element wants to be matched.
+            selection: (B, Ck, h, w), 0..1: which key channels count for a query.
+            skips: (B, ...) each: whatever else of the image the network's other parts need.
+        """
+        self._tensors: Sequence[Tensor] = (key, shrinkage, selection, *skips)
+        self._query: Tensor | None = None
+
+    @classmethod
+    def _of(cls, tensors: Sequence[Tensor], query: Tensor | None = None) -> SliceFeatures:
+        features = cls.__new__(cls)
+        features._tensors, features._query = tensors, query
+        return features
+
+    @property
+    def key(self) -> Tensor:
+        """(B, Ck, h, w)."""
+        return self._tensors[0]
+
+    @property
+    def shrinkage(self) -> Tensor:
+        """(B, 1, h, w)."""
+        return self._tensors[1]
+
+    @property
+    def selection(self) -> Tensor:
+        """(B, Ck, h, w)."""
+        return self._tensors[2]
+
+    @property
+    def query(self) -> Tensor:
+        """(B, h * w, 2 Ck + 1): what memory is asked, see `query_vectors`; made only once."""
+        if self._query is None:
+            key, selection = (some.flatten(2).mT for some in (self.key, self.selection))
+            self._query = query_vectors(key, selection)
+        return self._query
+
+    @property
+    def skips(self) -> Sequence[Tensor]:
+        """(B, ...) each."""
+        return self._tensors[3:]
 
     @property
     def batch(self) -> int:
@@ -35,51 +75,42 @@ class SliceFeatures:
     @property
     def bytes(self) -> int:
         """Memory that the tensors hold together."""
-        return sum(tensor.nbytes for tensor in self._tensors())
+        query = 0 if self._query is None else self._query.nbytes
+        return query + sum(tensor.nbytes for tensor in self._tensors)
 
     def to(
         self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> SliceFeatures:
         """Return the features on another device or in another precision."""
-        return _from_tensors([tensor.to(device=device, dtype=dtype) for tensor in self._tensors()])
+        return self._of([tensor.to(device=device, dtype=dtype) for tensor in self._tensors])
 
     def index_select(self, batch: Sequence[int]) -> SliceFeatures:
         """Return the features of some slices of the batch, in the order given."""
         index = torch.tensor(batch, dtype=torch.long, device=self.key.device)
-        return _from_tensors([tensor.index_select(0, index) for tensor in self._tensors()])
+        return self._of([tensor.index_select(0, index) for tensor in self._tensors])
 
-    def narrow(self, first: int, count: int) -> SliceFeatures:
-        """Return the features of slices that follow each other in the batch, as views."""
-        return _from_tensors([tensor[first : first + count] for tensor in self._tensors()])
+    def each(self) -> list[SliceFeatures]:
+        """Return the features of every slice of the batch by itself, as views, with queries."""
+        columns = (torch.split(tensor, 1) for tensor in (self.query, *self._tensors))
+        return [self._of(tensors, query) for query, *tensors in zip(*columns, strict=True)]
 
-    @staticmethod
-    def cat(parts: Sequence[SliceFeatures]) -> SliceFeatures:
+    @classmethod
+    def cat(cls, parts: Sequence[SliceFeatures]) -> SliceFeatures:
         """Join several batches into one, in the order given; one by itself is not copied.
 
-        Each of the skips is joined only when it is asked for.
+        Each of the tensors is joined only when it is asked for.
         """
         if len(parts) == 1:
             return parts[0]
-        return SliceFeatures(
-            torch.cat([part.key for part in parts]),
-            torch.cat([part.shrinkage for part in parts]),
-            torch.cat([part.selection for part in parts]),
-            _JoinedSkips([part.skips for part in parts]),
-        )
-
-    def _tensors(self) -> tuple[Tensor, ...]:
-        return (self.key, self.shrinkage, self.selection, *self.skips)
+        return cls._of(_JoinedTensors([part._tensors for part in parts]))
 
 
-def _from_tensors(tensors: Sequence[Tensor]) -> SliceFeatures:
-    return SliceFeatures(tensors[0], tensors[1], tensors[2], tuple(tensors[3:]))
-
-
-class _JoinedSkips(Sequence[Tensor]):
-    """Skips of several batches as those of one, copied only where somebody needs them."""
+class _JoinedTensors(Sequence[Tensor]):
+    """Tensors of several batches as those of one, copied once, where somebody needs them."""
 
     def __init__(self, parts: Sequence[Sequence[Tensor]]) -> None:
         self._parts = parts
+        self._joined: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self._parts[0])
@@ -90,8 +121,35 @@ class _JoinedSkips(Sequence[Tensor]):
     def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
     def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        return torch.cat([skips[index] for skips in self._parts])
+            return _JoinedRest(self, range(*index.indices(len(self))))
+        index = range(len(self))[index]
+        if index not in self._joined:
+            self._joined[index] = torch.cat([tensors[index] for tensors in self._parts])
+        return self._joined[index]
+
+
+class _JoinedRest(Sequence[Tensor]):
+    """Some of joined tensors."""
+
+    def __init__(self, whole: _JoinedTensors, places: range) -> None:
+        self._whole, self._places = whole, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
+    def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
+        if isinstance(index, slice):
+            return _JoinedRest(self._whole, self._places[index])
+        return self._whole[self._places[index]]
+
+
+def in_colours(image: Tensor) -> Tensor:
+    """Return slices (B, 1 or 3, H, W) in three channels; grey ones as a view."""
+    return image.expand(-1, 3, -1, -1)
 
 
 @dataclass(frozen=True)
@@ -127,8 +185,8 @@ class MemoryNetwork(Protocol):
         """Return what does not depend on a mask.
 
         Args:
-            image: (B, 3, H, W), 0..1; the network normalises it itself. H and W are multiples of
-                `stride`.
+            image: (B, 1 or 3, H, W), 0..1, one channel for grey slices; the network normalises it
+                itself. H and W are multiples of `stride`.
         """
 
     def encode_value(
@@ -137,7 +195,7 @@ class MemoryNetwork(Protocol):
         """Return the values to be stored with the keys, and the sensory state.
 
         Args:
-            image: (B, 3, H, W), 0..1.
+            image: (B, 1 or 3, H, W), 0..1.
             features: Of this image.
             mask: (B, O, H, W), 0..1, binary or soft.
             hidden: (B, O, Ch, h, w), the sensory state before this slice.

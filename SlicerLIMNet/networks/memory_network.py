@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures
+from SlicerLIMNet.networks.memory_interface import Neighbour, SliceFeatures, in_colours
 from SlicerLIMNet.networks.memory_layers import (
     Fuser,
     UpsampleBlock,
@@ -232,7 +232,7 @@ class XMemNetwork(nn.Module):
         return logits, new_hidden.reshape(hidden.shape)
 
     def _normalised(self, image: Tensor) -> Tensor:
-        return ((image - self.mean) / self.std).to(self.mean.dtype)
+        return ((in_colours(image) - self.mean) / self.std).to(self.mean.dtype)
 
 
 def _for_objects(tensor: Tensor, objects: int) -> Tensor:

@@ -20,8 +20,9 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 _PACKED_TYPES = (torch.bfloat16, torch.float32)
-_SHAPES_KEPT = 6
+_SHAPES_KEPT = 8
 _LARGE_BATCH = 8  # what is larger is in the same order
+_LAST = torch.channels_last
 
 
 class PackedConv(nn.Module):
@@ -36,7 +37,9 @@ class PackedConv(nn.Module):
         assert isinstance(like.padding, tuple)
         self._shape = (list(like.padding), list(like.stride), list(like.dilation), like.groups)
         self._relu = relu
-        self._packed: dict[tuple[int, ...], Tensor] = {}
+        self._after: tuple[Any, ...] = ("relu" if relu else "none", [], "")
+        self._after_sum: tuple[Any, ...] = ("add", 1.0, "relu" if relu else None, [], "")
+        self._packed: dict[torch.Size, Tensor] = {}
 
     @classmethod
     def of(
@@ -52,49 +55,34 @@ class PackedConv(nn.Module):
             )
         return cls(weight, bias, convolution, relu)
 
+    def like(self, weight: Tensor) -> PackedConv:
+        """Return the same convolution with other weights, for another number of inputs."""
+        padding, stride, dilation, groups = self._shape
+        shape = nn.Conv2d(1, 1, 1, stride, padding, dilation)  # type: ignore[arg-type]
+        assert groups == 1
+        return PackedConv(weight, self.bias, shape, self._relu)
+
     def forward(self, features: Tensor) -> Tensor:
         """Return the convolution of the features, rectified if it was made so."""
-        if not self._is_packed(features):
+        packed = self._weight_for(features)
+        if packed is None:
             result = self._plain(features)
             return result.relu_() if self._relu else result
-        padding, stride, dilation, groups = self._shape
-        return torch.ops.mkldnn._convolution_pointwise(
-            features,
-            self._pack(features),
-            self.bias,
-            padding,
-            stride,
-            dilation,
-            groups,
-            "relu" if self._relu else "none",
-            [],
-            "",
-        )
+        features = features.contiguous(memory_format=_LAST)  # the library would take longer
+        return _OPS.alone(features, packed, self.bias, *self._shape, *self._after)
 
     def plus(self, features: Tensor, other: Tensor) -> Tensor:
         """Return the convolution of the features plus another tensor, rectified if made so."""
-        if not self._is_packed(features):
-            result = self._plain(features).add_(other)
-            return result.relu_() if self._relu else result
-        padding, stride, dilation, groups = self._shape
-        return torch.ops.mkldnn._convolution_pointwise.binary(
-            features,
-            other,
-            self._pack(features),
-            self.bias,
-            padding,
-            stride,
-            dilation,
-            groups,
-            "add",
-            1.0,
-            "relu" if self._relu else None,
-            [],
-            "",
-        )
+        return self.onto(features, other.clone(memory_format=_LAST))
 
-    def _is_packed(self, features: Tensor) -> bool:
-        return features.is_cpu and features.dtype in _PACKED_TYPES and can_pack(features.dtype)
+    def onto(self, features: Tensor, total: Tensor) -> Tensor:
+        """Return the same as `plus`; `total` is used up, and may become the result."""
+        packed = self._weight_for(features)
+        if packed is None or not total.is_contiguous(memory_format=_LAST):
+            total = total.add_(self._plain(features))
+            return total.relu_() if self._relu else total
+        features = features.contiguous(memory_format=_LAST)
+        return _OPS.onto(total, features, packed, self.bias, *self._shape, *self._after_sum)
 
     def _plain(self, features: Tensor) -> Tensor:
         padding, stride, dilation, groups = self._shape
@@ -102,14 +90,18 @@ class PackedConv(nn.Module):
             features, self.weight, self.bias, stride, padding, dilation, groups
         )
 
-    def _pack(self, features: Tensor) -> Tensor:
-        """Return the weights in the order for inputs of this shape."""
-        shape = (min(len(features), _LARGE_BATCH), *features.shape[1:])
-        packed = self._packed.get(shape)
-        if packed is None:
-            if len(self._packed) >= _SHAPES_KEPT:
-                del self._packed[next(iter(self._packed))]
-            packed = self._packed[shape] = _packed(self.weight, *self._shape, list(shape))
+    def _weight_for(self, features: Tensor) -> Tensor | None:
+        """Return the weights in the order for inputs of this shape; None if they are not packed."""
+        shape = features.shape
+        if shape[0] > _LARGE_BATCH:
+            shape = torch.Size([_LARGE_BATCH, *shape[1:]])
+        if shape in self._packed:
+            return self._packed[shape]
+        if not (features.is_cpu and features.dtype in _PACKED_TYPES and can_pack(features.dtype)):
+            return None
+        if len(self._packed) >= _SHAPES_KEPT:
+            del self._packed[next(iter(self._packed))]
+        packed = self._packed[shape] = _packed(self.weight, *self._shape, list(shape))
         return packed
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> PackedConv:
@@ -119,28 +111,41 @@ class PackedConv(nn.Module):
         return self
 
 
+class _Operations:
+    """Convolutions of torch that take packed weights; looked up once, as that takes its time."""
+
+    def __init__(self) -> None:
+        self.alone: Any = _operation("_convolution_pointwise", "default")
+        self.onto: Any = _operation("_convolution_pointwise_", "binary")
+
+
+def _operation(name: str, overload: str) -> Any:
+    """Return an operation; None if this torch has none of that name."""
+    return getattr(getattr(torch.ops.mkldnn, name, None), overload, None)
+
+
+_OPS = _Operations()
+
+
 @cache
 def can_pack(dtype: torch.dtype) -> bool:
     """Whether this torch keeps weights packed, and computes the same with them: tried here."""
     weight = torch.linspace(-0.5, 0.5, 4 * 4 * 9).reshape(4, 4, 3, 3).to(dtype)
     bias = torch.linspace(-1, 1, 4).to(dtype)
-    features = torch.linspace(-1, 1, 4 * 36).reshape(1, 4, 6, 6).to(dtype)
+    features = torch.linspace(-1, 1, 4 * 36).reshape(1, 4, 6, 6).to(dtype, memory_format=_LAST)
     expected = functional.conv2d(features, weight, bias, padding=1)
     try:
         shape = ([1, 1], [1, 1], [1, 1], 1)
         packed = _packed(weight, *shape, list(features.shape))
-        got = torch.ops.mkldnn._convolution_pointwise(
-            features, packed, bias, *shape, "none", [], ""
-        )
-        summed = torch.ops.mkldnn._convolution_pointwise.binary(
-            features, expected, packed, bias, *shape, "add", 1.0, "relu", [], ""
-        )
+        got = _OPS.alone(features, packed, bias, *shape, "none", [], "")
+        total = expected.clone(memory_format=_LAST)
+        summed = _OPS.onto(total, features, packed, bias, *shape, "add", 1.0, "relu", [], "")
     except (AttributeError, RuntimeError, TypeError):
         return False  # no such operation in this version of torch, or not on this machine
     tolerance = 0.05 if dtype is torch.bfloat16 else 1e-5
     is_same = torch.allclose(got.float(), expected.float(), atol=tolerance)
-    total = (2 * expected.float()).relu()
-    return is_same and torch.allclose(summed.float(), total, atol=2 * tolerance)
+    doubled = (2 * expected.float()).relu()
+    return is_same and torch.allclose(summed.float(), doubled, atol=2 * tolerance)
 
 
 def _packed(

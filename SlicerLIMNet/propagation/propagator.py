@@ -162,9 +162,11 @@ class Propagator:
     def _visit(self, ways: Sequence[Way]) -> list[PropagatedSlice]:
         """Return the next slice of every way: segmented, all together, or passed through."""
         slices = [way.next_slice for way in ways]
-        seen = step_together(self._network, [new for new in slices if new is not None])
-        answers = torch.cat(seen)[:, 0].float().cpu().numpy() if seen else ()
-        segmented = zip(seen, answers, strict=True)
+        wanted = [new for new in slices if new is not None]
+        if not wanted:
+            return [way.pass_reference() for way in ways]
+        seen = step_together(self._network, wanted)
+        segmented = zip(torch.split(seen, 1), seen[:, 0].cpu().numpy(), strict=True)
         return [
             way.pass_reference() if new is None else way.take(*next(segmented))
             for way, new in zip(ways, slices, strict=True)

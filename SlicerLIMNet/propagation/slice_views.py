@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -54,28 +53,28 @@ class ValueCache:
         return self._now[key]
 
 
-@dataclass(frozen=True)
-class SeenSlices:
-    """Slices as the network sees them in a region, with what it knows of them without masks."""
+class SeenSlice(NamedTuple):
+    """A slice as the network sees it in a region, and what it knows of it without masks."""
 
-    images: Tensor
-    """(B, 1 or 3, size, size), 0..1; grey slices have one channel."""
+    image: Tensor
+    """(1, 1 or 3, size, size), 0..1; a grey slice has one channel."""
     features: SliceFeatures
-    """Of these slices."""
+    """Of this slice."""
 
-    @property
-    def bytes(self) -> int:
+
+class SeenSlices:
+    """Slices that were encoded as one batch."""
+
+    def __init__(self, images: Tensor, features: SliceFeatures) -> None:
+        """Take images (B, 1 or 3, size, size) and their features."""
+        pairs = zip(torch.split(images, 1), features.each(), strict=True)
+        self._slices = [SeenSlice(*pair) for pair in pairs]
+        self.bytes = images.nbytes + features.bytes
         """Memory that they take."""
-        return self.images.nbytes + self.features.bytes
 
-    def one(self, place: int) -> SeenSlices:
+    def __getitem__(self, place: int) -> SeenSlice:
         """Return one of the slices, as a view."""
-        return SeenSlices(self.images[place : place + 1], self.features.narrow(place, 1))
-
-    @property
-    def colours(self) -> Tensor:
-        """(B, 3, size, size)."""
-        return self.images.expand(-1, 3, -1, -1)
+        return self._slices[place]
 
 
 class SliceViews:
@@ -123,8 +122,8 @@ class SliceViews:
         self._dtype = dtype
 
     def image(self, index: int, region: Region) -> Tensor:
-        """Return (1, 3, size, size), 0..1."""
-        return self._seen(index, region).colours
+        """Return (1, 1 or 3, size, size), 0..1."""
+        return self._seen(index, region).image
 
     def features(self, index: int, region: Region) -> SliceFeatures:
         """Return a slice's features, from the cache if they are there."""
@@ -156,7 +155,7 @@ class SliceViews:
             self._permanent[region] = store
         return self._permanent[region]
 
-    def _seen(self, index: int, region: Region) -> SeenSlices:
+    def _seen(self, index: int, region: Region) -> SeenSlice:
         slices = self._block_of(index)
         key = (slices, region)
         block = self._held.pop(key, None) or self._kept.get(slices, region)
@@ -166,7 +165,7 @@ class SliceViews:
         self._held[key] = block
         while len(self._held) > self._most_held:
             self._held.popitem(last=False)
-        return block.one(index - slices.start)
+        return block[index - slices.start]
 
     def _block_of(self, index: int) -> range:
         """Return the slices that are encoded together with one."""
@@ -177,9 +176,9 @@ class SliceViews:
 
     def _look(self, slices: range, region: Region) -> SeenSlices:
         patches = np.stack([region.cut_image(self._images(index)) for index in slices])
-        images = torch.from_numpy(patches).movedim(3, 1).to(self._device, self._dtype)
-        colours = images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-        return SeenSlices(images, self._network.encode_key(colours))
+        images = torch.from_numpy(patches).movedim(3, 1)
+        images = images.to(self._device, self._dtype, memory_format=torch.channels_last)
+        return SeenSlices(images, self._network.encode_key(images))
 
     def _make_value(self, index: int, region: Region) -> Tensor:
         features = self.features(index, region)

@@ -151,7 +151,7 @@ def test_the_plain_way_of_reading_gives_the_same_answers_and_usage(mode):
     config = MemoryConfig(max_slices=4, min_slices=2, prototypes=6, top_k=5)
     both = [MemoryManager(config, mode, permanent, sparse) for sparse in (True, False)]
     for t in range(12):
-        features, value = made_slice(t)
+        features, value = made_slice(10 + t)  # of equal elements any may be taken
         for memory in both:
             memory.add(features, value)
         one, other = (memory.read(made_slice(100 + t)[0]) for memory in both)

@@ -89,7 +89,7 @@ def test_one_way_by_itself_is_the_step_of_its_tracker(network):
         batch = step_together(
             network, [NextSlice(trackers[1], lambda image=image: image, features)]
         )
-        assert torch.equal(batch[0], stepped)
+        assert torch.equal(batch[:1], stepped)
         assert torch.equal(trackers[0].hidden, trackers[1].hidden)
         assert trackers[0].memories[0].sizes == trackers[1].memories[0].sizes
 

@@ -34,7 +34,7 @@ def test_another_precision_reaches_every_tensor():
 
 def test_some_of_the_joined_skips_are_had_without_the_others():
     whole = made_features(2)
-    joined = SliceFeatures.cat([whole.narrow(0, 1), whole.narrow(1, 1)]).skips
+    joined = SliceFeatures.cat(whole.each()).skips
     assert len(joined) == 2
     assert torch.equal(joined[-1], whole.skips[1])
     assert [torch.equal(*pair) for pair in zip(joined[1:], whole.skips[1:], strict=True)] == [True]
