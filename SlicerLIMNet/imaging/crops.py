@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from SlicerLIMNet.imaging.resample import bounding_box, cut, square_box
+from SlicerLIMNet.imaging.resample import bounding_box, cut, cut_together, square_box
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
@@ -62,5 +62,8 @@ def judge_crop(
     side = max(config.expansion * max(bottom - top, right - left), least)
     square = square_box(((top + bottom - 1) / 2, (left + right - 1) / 2), side)
     size = (config.size, config.size)
+    if image.ndim == 2:
+        seen = cut_together([image, mask_a, mask_b], square, size)
+        return JudgeCrop(seen[..., 0], seen[..., 1] > 0.5, seen[..., 2] > 0.5)
     masks = (cut(mask, square, size) > 0.5 for mask in (mask_a, mask_b))
     return JudgeCrop(cut(image, square, size), *masks)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from SlicerLIMNet.memory.tracker import SequenceTracker, StepState, aggregated_logits
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork, Neighbour, SliceFeatures
+from SlicerLIMNet.networks.place import Place
 
 MOST_AT_ONCE = 8
 """Slices in a batch: more gain nothing on a CPU, and memory grows with them."""
@@ -27,8 +28,8 @@ class NextSlice:
     """Of the slice, batch 1."""
     is_last: bool = False
     """Saves the work that only later slices would need."""
-    place: Tensor | None = None
-    """(1, `PLACE_NUMBERS`); `None` if unknown."""
+    place: Place | None = None
+    """Where it lies; `None` if unknown."""
 
 
 def step_together(network: MemoryNetwork, slices: Sequence[NextSlice]) -> Tensor:
@@ -58,14 +59,14 @@ def _step(slices: Sequence[NextSlice], network: MemoryNetwork) -> Tensor:
     duties = [new.tracker.begin_slice(new.is_last) for new in slices]
     before = _state_of(trackers)
     features = SliceFeatures.cat([new.features for new in slices])
-    places = [new.place for new in slices if new.place is not None]
+    places = [new.place.numbers() for new in slices if new.place is not None]
     logits, hidden = network.decode(
         features,
         _joined([new.tracker.recall(new.features) for new in slices]),
         before.hidden,
         before.neighbour,
         any(duty.normal_update for duty in duties),
-        torch.cat(places) if places else None,
+        torch.tensor(places, device=before.hidden.device) if places else None,
     )
     masks = aggregated_logits(logits)
     hidden = _chosen(before.hidden, hidden, [duty.normal_update for duty in duties])

@@ -31,12 +31,12 @@ def side_by_side(*layers: nn.Conv2d) -> PackedConv:
     return PackedConv(weight, torch.cat(biases), layers[0], relu=False)
 
 
-def joined(*layers: nn.Conv2d) -> PackedConv:
-    """Return the sum of 1x1 convolutions as one convolution of their joined inputs."""
+def joined(*layers: nn.Conv2d, relu: bool = False) -> PackedConv:
+    """Return the sum of 1x1 convolutions, rectified or not, as one of their joined inputs."""
     weight = torch.cat([layer.weight.detach() for layer in layers], dim=1)
     bias = sum(layer.bias for layer in layers if layer.bias is not None)
     assert isinstance(bias, Tensor)
-    return PackedConv(weight, bias, layers[0], relu=False)
+    return PackedConv(weight, bias, layers[0], relu)
 
 
 def without_bias(weight: Tensor, relu: bool) -> PackedConv:

@@ -168,7 +168,8 @@ class _Decoder(nn.Module):
             near, relu, far = decoder.place
             layers = [Float32Linear.of(layer) for layer in (near, far)]
             self.place = nn.Sequential(layers[0], relu, layers[1])
-        self.recalled = joined(decoder.readout, decoder.hidden, of_neighbours(decoder.before16))
+        recalled = (decoder.readout, decoder.hidden, of_neighbours(decoder.before16))
+        self.recalled = joined(*recalled, relu=True)
         self.fuse = arranged_block(decoder.fuse)
         self.deep8 = PackedConv.of(decoder.deep8)
         self.mix8 = arranged_block(decoder.mix8)
@@ -195,10 +196,12 @@ class _Decoder(nn.Module):
         outside8, inside8 = before[0][:, FINE8:].chunk(2, dim=1)
         inside4 = before[1][:, FINE4:]
         masks = _Masks(mask, readout.dtype)
-        g16 = self.recalled.plus(_beside(readout, hidden, masks.around16), pixel)
+        recalled = _beside(readout, hidden, masks.around16)
         if self.place is not None and place is not None:
-            g16 = g16.add_(self.place(place).to(g16.dtype)[..., None, None])
-        g16 = self.fuse(g16.relu_())
+            known = pixel + self.place(place).to(pixel.dtype)[..., None, None]
+            g16 = self.fuse(self.recalled.onto(recalled, known))
+        else:
+            g16 = self.fuse(self.recalled.plus(recalled, pixel))
         nearby8 = torch.addcmul(own8 + outside8, inside8, masks.at8)
         g8 = self.mix8(nearby8.add_(_twice(self.deep8(g16))).relu_())
         nearby4 = torch.addcmul(own4, inside4, masks.at4).add_(_twice(self.deep4(g8)))

@@ -14,7 +14,6 @@ from torch import Tensor
 from SlicerLIMNet.memory.store import MemoryElements, MemoryStore
 from SlicerLIMNet.memory.tracker import SlicePrompt, aggregated_prompt
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork, SliceFeatures
-from SlicerLIMNet.networks.place import Place
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
 from SlicerLIMNet.propagation.region import BoolArray, FloatArray, Region
 
@@ -133,12 +132,6 @@ class SliceViews:
         """Return the mask of a reference."""
         mask = region.cut_mask(self.references[index]).astype(np.float32)
         return SlicePrompt(torch.from_numpy(mask)[None].to(self._device))
-
-    def place(self, place: Place | None) -> Tensor | None:
-        """Return where a slice lies as the network takes it: (1, `PLACE_NUMBERS`)."""
-        if place is None:
-            return None
-        return torch.tensor([place.numbers()], device=self._device, dtype=self._dtype)
 
     def value(self, index: int, region: Region) -> Tensor:
         """Return the value (1, 1, Cv, h, w) of a reference."""

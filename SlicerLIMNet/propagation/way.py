@@ -124,7 +124,7 @@ class Way:
             lambda: self._views.image(index, region),
             self._views.features(index, region),
             self._schedule.is_last,
-            self._views.place(self._compass.place(index)),
+            self._compass.place(index),
         )
 
     def take(self, seen: Tensor, answer: FloatArray) -> PropagatedSlice:

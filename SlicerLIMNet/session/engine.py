@@ -20,6 +20,7 @@ from SlicerLIMNet.domain.masks import SparseProbability, quantise
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.fusion.judge import Judge
 from SlicerLIMNet.imaging.error_clicks import PixelClick
+from SlicerLIMNet.imaging.resample import bounding_box
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
 from SlicerLIMNet.networks.arranged import arranged
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork
@@ -62,6 +63,7 @@ _JUDGED_AT_ONCE, _JUDGED_AT_ONCE_SMALL = 32, 4
 _XMEM_REGION = 384  # the crops that XMem was trained on
 _LIGHT_EVERY = 2  # steadier later rounds than 5 on held-out training volumes
 _LIGHT_REGION = 128  # the crops that the light network was trained on
+_BECOMES_ZERO = 0.0019  # a little less than half a step of the bytes that probabilities are kept in
 
 
 @dataclass(frozen=True)
@@ -327,6 +329,13 @@ def _region_of(numbers: Sequence[float]) -> Region:
 
 
 def _stored(found: PropagatedSlice, rows_columns: tuple[int, ...]) -> SparseProbability:
-    """Return a propagated slice as it is kept."""
+    """Return a propagated slice as it is kept; only what does not become 0 is looked at."""
     shape = (rows_columns[0], rows_columns[1])
-    return SparseProbability(shape, found.box, quantise(found.probability))
+    filled = bounding_box(found.probability > _BECOMES_ZERO)
+    if filled is None:
+        return SparseProbability.empty(shape)
+    (top, bottom, left, right), box = filled, found.box
+    values = quantise(found.probability[top:bottom, left:right])
+    return SparseProbability(
+        shape, (box[0] + top, box[0] + bottom, box[2] + left, box[2] + right), values
+    )

@@ -10,7 +10,7 @@ from SlicerLIMNet.memory.together import MOST_AT_ONCE, NextSlice, step_together
 from SlicerLIMNet.memory.tracker import SequenceTracker, SlicePrompt
 from SlicerLIMNet.networks.light_inference import LightMemoryInference
 from SlicerLIMNet.networks.light_memory import LightMemoryNetwork
-from SlicerLIMNet.networks.place import PLACE_NUMBERS
+from SlicerLIMNet.networks.place import Place
 from Testing.unit.networks.made_networks import lively
 
 SIZE = 64
@@ -60,7 +60,7 @@ def masks(network, config: MemoryConfig, ways: range, together: bool) -> torch.T
                     lambda image=image: image,
                     network.encode_key(image),
                     is_last=t == SLICES - 1 - way % 2,
-                    place=None if way % 3 == 2 else torch.full((1, PLACE_NUMBERS), 0.1 * t),
+                    place=None if way % 3 == 2 else Place(0.1 * t),
                 )
             )
         groups = [slices] if together else [[new] for new in slices]
