@@ -144,7 +144,7 @@ def run_bench(
         _gathered(measured, lambda one: one.seconds),
         _gathered(measured, lambda one: one.work),
         {step: counted.work[step].gflop for step in ROUNDS},
-        all(np.array_equal(p[""].probability, p["no_cache"].probability) for p in passes),
+        all(np.array_equal(p[""].probability, p["no_cache"].probability) for p in measured),
         _dice(measured[-1]) if naive else None,
         feature_mib,
         peak_mib,

@@ -32,26 +32,29 @@ class NextSlice:
     """Where it lies; `None` if unknown."""
 
 
-def step_together(network: MemoryNetwork, slices: Sequence[NextSlice]) -> Tensor:
-    """Go to the next slice of every way and return the masks, (slices, O, H, W), in their order.
+def step_together(network: MemoryNetwork, slices: Sequence[NextSlice]) -> list[Tensor]:
+    """Go to the next slice of every way and return the masks, (1, O, H, W) each, in their order.
 
     The same as one step of each tracker by itself; a batch may differ in the last bits.
     """
-    batches = _batches(slices)
-    found = [_step([slices[i] for i in batch], network) for batch in batches]
-    if len(found) == 1:
-        return found[0]
-    order = torch.tensor([i for batch in batches for i in batch], device=found[0].device)
-    return torch.cat(found)[order.argsort()]
+    masks: dict[int, Tensor] = {}
+    for batch in _batches(slices):
+        found = _step([slices[i] for i in batch], network)
+        masks.update(zip(batch, torch.split(found, 1), strict=True))
+    return [masks[i] for i in range(len(slices))]
 
 
 def _batches(slices: Sequence[NextSlice]) -> list[list[int]]:
-    """Return which slices go together: those that know their place, and those that do not."""
-    batches = []
-    for known in (True, False):
-        some = [i for i, new in enumerate(slices) if (new.place is not None) is known]
-        batches += [some[i : i + MOST_AT_ONCE] for i in range(0, len(some), MOST_AT_ONCE)]
-    return batches
+    """Return which slices go together: of one size, and either all or none know their place."""
+    groups: dict[tuple[bool, torch.Size], list[int]] = {}
+    for i, new in enumerate(slices):
+        group = (new.place is not None, new.features.key.shape)
+        groups.setdefault(group, []).append(i)
+    return [
+        group[i : i + MOST_AT_ONCE]
+        for group in groups.values()
+        for i in range(0, len(group), MOST_AT_ONCE)
+    ]
 
 
 def _step(slices: Sequence[NextSlice], network: MemoryNetwork) -> Tensor:

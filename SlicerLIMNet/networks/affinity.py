@@ -165,10 +165,7 @@ def usage_of(weights: Tensor, index: Tensor, elements: int) -> Tensor:
 
 
 def new_usage(like: Tensor) -> Tensor:
-    """Return where usage is summed, (N,), for the rows of a tensor (N, ...).
-
-    Summed in whole steps, since the order in which a GPU adds must not reach the result.
-    """
+    """Return where usage is summed, (N,), for the rows of a tensor (N, ...)."""
     return torch.zeros(len(like), dtype=torch.float64, device=like.device)
 
 

@@ -162,11 +162,8 @@ class Propagator:
     def _visit(self, ways: Sequence[Way]) -> list[PropagatedSlice]:
         """Return the next slice of every way: segmented, all together, or passed through."""
         slices = [way.next_slice for way in ways]
-        wanted = [new for new in slices if new is not None]
-        if not wanted:
-            return [way.pass_reference() for way in ways]
-        seen = step_together(self._network, wanted)
-        segmented = zip(torch.split(seen, 1), seen[:, 0].cpu().numpy(), strict=True)
+        seen = step_together(self._network, [new for new in slices if new is not None])
+        segmented = iter([(mask, mask[0, 0].cpu().numpy()) for mask in seen])
         return [
             way.pass_reference() if new is None else way.take(*next(segmented))
             for way, new in zip(ways, slices, strict=True)

@@ -19,6 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Shape = tuple[int, int]
 
+_SIZE_STEP = 64
 SPECK = 0.05  # of the largest part's area: smaller parts of a mask do not move a region
 
 
@@ -31,7 +32,9 @@ class RegionConfig:
     """
 
     size: int = 192
-    """Rows and columns of the network's input; a multiple of 16."""
+    """Rows and columns of the network's input, at most; a multiple of 16."""
+    least_size: int | None = None
+    """At least; in between a region keeps the slice's own resolution. `None`: always `size`."""
     fill: float = 0.5
     """Share of the side that the object takes up in a new region."""
     least_side: int = 32
@@ -46,8 +49,9 @@ class RegionConfig:
     """How much a region that is too tight grows."""
 
     def __post_init__(self) -> None:
-        if self.size < 16 or self.size % 16:
-            raise ConfigError(f"region size is {self.size}; give a multiple of 16")
+        for size in (self.size, self.size if self.least_size is None else self.least_size):
+            if size < 16 or size % 16 or size > self.size:
+                raise ConfigError(f"region size is {size}; give multiples of 16, the least first")
         if not 0 < self.fill < self.largest_fill < 1:
             raise ConfigError(
                 f"region fill is {self.fill} and largest_fill {self.largest_fill}; give"
@@ -58,6 +62,12 @@ class RegionConfig:
                 f"region least_side {self.least_side}, grid {self.grid}, growth {self.growth},"
                 f" margin {self.margin}; give 1 or more, 1 or more, over 1, and 0 to 0.5"
             )
+
+    def size_for(self, side: int) -> int:
+        """Return at which size a region is seen; few sizes, as each wants preparations."""
+        if self.least_size is None:
+            return self.size
+        return min(max(_round_up(side, _SIZE_STEP), self.least_size), self.size)
 
 
 @dataclass(frozen=True)
@@ -167,15 +177,16 @@ def resample_between(grid: Tensor, old: Region, new: Region) -> Tensor:
         new: Where they are wanted.
 
     Returns:
-        (B, C, h, w), linearly resampled.
+        (B, C, h', w'), linearly resampled; as much larger or smaller as the new one is seen.
     """
+    size = [side * new.size // old.size for side in grid.shape[-2:]]
     scale = new.side / old.side
     rows, columns = (
         (new.box[i] + new.box[i + 1] - old.box[i] - old.box[i + 1]) / old.side for i in (0, 2)
     )
     theta = torch.tensor([[scale, 0.0, columns], [0.0, scale, rows]], device=grid.device)
     places = functional.affine_grid(
-        theta.expand(len(grid), 2, 3), list(grid.shape), align_corners=False
+        theta.expand(len(grid), 2, 3), [*grid.shape[:2], *size], align_corners=False
     )
     return functional.grid_sample(grid.float(), places, align_corners=False).to(grid.dtype)
 
@@ -187,7 +198,7 @@ def _square(box: Box, side: float, shape: Shape, config: RegionConfig, at_least:
     length = max(min(length, largest), at_least)
     top = _start((box[0] + box[1]) / 2, length, shape[0], config.grid)
     left = _start((box[2] + box[3]) / 2, length, shape[1], config.grid)
-    return Region((top, top + length, left, left + length), config.size)
+    return Region((top, top + length, left, left + length), config.size_for(length))
 
 
 def _start(middle: float, length: int, available: int, grid: int) -> int:

@@ -189,7 +189,8 @@ class Way:
         if new == old:
             return
         hidden = self._tracker.hidden
-        moved = resample_between(hidden.flatten(1, 2), old, new).reshape(hidden.shape)
+        moved = resample_between(hidden.flatten(1, 2), old, new)
+        moved = moved.reshape(*hidden.shape[:3], *moved.shape[-2:])
         features = self._views.features(index, new)
         neighbour = Neighbour(features, resample_between(seen, old, new))
         is_permanent = self._mode is MemoryMode.PERMANENT

@@ -60,9 +60,9 @@ SMALL, CPU = "small", "cpu"
 """What the engine falls back to when memory runs out, in this order."""
 
 _JUDGED_AT_ONCE, _JUDGED_AT_ONCE_SMALL = 32, 4
-_XMEM_REGION = 384  # the crops that XMem was trained on
+_XMEM_REGIONS = (384, 192)  # the crops that XMem was trained on, and what it may do with
 _LIGHT_EVERY = 2  # steadier later rounds than 5 on held-out training volumes
-_LIGHT_REGION = 128  # the crops that the light network was trained on
+_LIGHT_REGIONS = (128,)  # the crops that the light network was trained on
 _BECOMES_ZERO = 0.0019  # a little less than half a step of the bytes that probabilities are kept in
 
 
@@ -272,7 +272,7 @@ class Engine:
         networks.prompt.to(self.device, prompt_dtype)
         self._prompter = prompter_of(networks.prompt, self.device, prompt_dtype)
         is_xmem = isinstance(networks.memory, XMemNetwork)
-        self._regions = RegionConfig(size=_XMEM_REGION if is_xmem else _LIGHT_REGION)
+        self._regions = RegionConfig(*(_XMEM_REGIONS if is_xmem else _LIGHT_REGIONS))
         self._memory_config = MemoryConfig() if is_xmem else MemoryConfig(every=_LIGHT_EVERY)
         self._propagators = PropagatorPool(self._new_propagator, budget_mib)
         self._judge = None

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.memory import manager
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
 from SlicerLIMNet.memory.manager import MemoryManager, MemorySizes
 from SlicerLIMNet.memory.store import MemoryElements, MemoryStore
@@ -121,6 +122,34 @@ def test_every_read_counts_the_weight_of_all_queries_once():
     for seed in (1, 2, 3):
         memory.read(made_slice(seed)[0])
     torch.testing.assert_close(memory.working.usage.sum(), torch.tensor(6.0))
+
+
+def test_reads_are_booked_when_the_references_are_replaced():
+    memory = MemoryManager(CONFIG, MemoryMode.PERMANENT, made_permanent(100))
+    memory.add(*made_slice(0))
+    memory.read(made_slice(1)[0])
+    counted = memory.working.usage.clone()
+    memory.read(made_slice(1)[0])
+    memory.permanent = made_permanent(100, 101)
+    torch.testing.assert_close(memory.working.usage, counted)
+    answer = memory.read(made_slice(2)[0])
+    other = MemoryManager(CONFIG, MemoryMode.PERMANENT, made_permanent(100, 101))
+    other.add(*made_slice(0))
+    torch.testing.assert_close(answer, other.read(made_slice(2)[0]))
+    assert torch.equal(memory.permanent.usage, torch.zeros(12))
+
+
+def test_a_memory_too_large_for_a_table_answers_the_same(monkeypatch):
+    def outcome() -> tuple[Tensor, Tensor, Tensor]:
+        memory = MemoryManager(CONFIG, MemoryMode.PERMANENT, made_permanent(100, 101))
+        run(memory, 12)
+        answer = memory.read(made_slice(50)[0])
+        return answer, memory.working.usage, memory.long_term.usage
+
+    small = outcome()
+    monkeypatch.setattr(manager, "SMALL_PERMANENT", 6)
+    for one, other in zip(small, outcome(), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_fewer_elements_than_top_k_are_enough():

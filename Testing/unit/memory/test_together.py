@@ -89,7 +89,7 @@ def test_one_way_by_itself_is_the_step_of_its_tracker(network):
         batch = step_together(
             network, [NextSlice(trackers[1], lambda image=image: image, features)]
         )
-        assert torch.equal(batch[:1], stepped)
+        assert torch.equal(batch[0], stepped)
         assert torch.equal(trackers[0].hidden, trackers[1].hidden)
         assert trackers[0].memories[0].sizes == trackers[1].memories[0].sizes
 
@@ -99,3 +99,47 @@ def test_more_ways_than_a_batch_holds_keep_their_order(network):
     ways = range(MOST_AT_ONCE + 2)
     alone = masks(network, config, ways, together=False)
     assert torch.allclose(masks(network, config, ways, together=True), alone, atol=1e-4)
+
+
+def test_ways_seen_in_other_sizes_go_apart_and_keep_their_order(network):
+    config = MemoryConfig(every=2)
+
+    def stepped(together: bool) -> list[torch.Tensor]:
+        trackers, slices = [], []
+        for way, size in enumerate((SIZE, SIZE // 2, SIZE)):
+            image = images_of(way)[:1, :, :size, :size]
+            features = network.encode_key(image)
+            trackers.append(SequenceTracker(network, config, MemoryMode.PAPER, features))
+            trackers[-1].step(lambda i=image: i, features, SlicePrompt((image[:, 0] > 0.5).float()))
+            slices.append(NextSlice(trackers[-1], lambda i=image: i, features))
+        groups = [slices] if together else [[new] for new in slices]
+        return [mask for group in groups for mask in step_together(network, group)]
+
+    for one, other in zip(stepped(True), stepped(False), strict=True):
+        assert one.shape == other.shape
+        assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_a_way_that_something_happened_to_is_not_taken_for_where_it_was(network):
+    config = MemoryConfig(every=2)
+
+    def later(together: bool) -> list[torch.Tensor]:
+        trackers = [begun(network, way, config) for way in (0, 2)]
+        groups = [[0, 1]] if together else [[0], [1]]
+        found = []
+        for t in range(1, 4):
+            for group in groups:
+                slices = []
+                for k in group:
+                    image = images_of(k)[t : t + 1]
+                    slices.append(
+                        NextSlice(trackers[k], lambda i=image: i, network.encode_key(image))
+                    )
+                found.append(torch.cat(step_together(network, slices)))
+            if t == 1:  # one of them moves on
+                hidden = torch.ones_like(trackers[1].hidden)
+                trackers[1].move(hidden, trackers[1].neighbour, None)
+        return found
+
+    together, alone = later(True), later(False)
+    assert torch.allclose(torch.cat(together), torch.cat(alone), atol=1e-4)

@@ -56,6 +56,30 @@ def test_values_and_deep_updates_are_the_same(pair, objects, deep):
 
 
 @pytest.mark.parametrize("objects", [1, 2])
+def test_a_grey_slice_is_one_of_three_equal_colours(pair, objects):
+    grey, mask = torch.rand(2, 1, SIZE, SIZE), torch.rand(2, objects, SIZE, SIZE)
+    for network in pair:
+        seen = [network.encode_key(image) for image in (grey, grey.repeat(1, 3, 1, 1))]
+        assert close(seen[0].key, seen[1].key)
+        assert all(close(one, other) for one, other in zip(*(f.skips for f in seen), strict=True))
+        values = [
+            network.encode_value(image, features, mask, hidden_of(objects), False)[0]
+            for image, features in zip((grey, grey.repeat(1, 3, 1, 1)), seen, strict=True)
+        ]
+        assert close(*values)
+
+
+def test_small_linear_layers_stay_in_float32(pair):
+    weights = {
+        name: layer.weight
+        for name, layer in pair[1].to(torch.bfloat16).named_modules()
+        if isinstance(layer, torch.nn.Linear)
+    }
+    assert weights
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("objects", [1, 2])
 @pytest.mark.parametrize("has_neighbour", [False, True])
 @pytest.mark.parametrize("knows_place", [False, True])
 def test_masks_and_sensory_states_are_the_same(pair, objects, has_neighbour, knows_place):

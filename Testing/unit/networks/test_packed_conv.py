@@ -47,6 +47,17 @@ def test_adding_leaves_both_inputs_alone():
         assert torch.equal(other, copies[1])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("memory", [torch.channels_last, torch.contiguous_format])
+def test_adding_onto_a_tensor_is_adding(dtype, relu, memory):
+    packed = PackedConv.of(nn.Conv2d(4, 6, 3, padding=1), relu=relu).to(dtype)
+    features = torch.randn(2, 4, 5, 7).to(dtype, memory_format=memory)
+    total = torch.randn(2, 6, 5, 7).to(dtype, memory_format=memory)
+    expected = packed.plus(features, total)
+    assert near(packed.onto(features, total.clone()), expected)
+
+
 def test_another_precision_takes_other_weights():
     plain = nn.Conv2d(4, 4, 3, padding=1)
     packed = PackedConv.of(plain).to(torch.bfloat16)

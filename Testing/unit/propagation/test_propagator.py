@@ -35,13 +35,18 @@ def image(index: int) -> np.ndarray:
 class Stack:
     """A propagator over the made slices, and what it needs."""
 
-    def __init__(self, budget_mib: float = 100.0, config: MemoryConfig | None = None) -> None:
+    def __init__(
+        self,
+        budget_mib: float = 100.0,
+        config: MemoryConfig | None = None,
+        regions: RegionConfig = REGIONS,
+    ) -> None:
         self.network = TinyNetwork()
         self.cache = FeatureCache(budget_mib)
         self.propagator = Propagator(
             self.network,
             config or MemoryConfig(every=2),
-            REGIONS,
+            regions,
             self.cache,
             torch.device("cpu"),
             torch.float32,
@@ -90,6 +95,35 @@ def test_a_moving_object_is_followed_to_both_ends(stack, mode):
         assert dice(mask_of(reached), truth(reached.index)) > 0.9
         assert reached.probability.dtype == np.float32
     assert len({reached.region for reached in found}) > 2  # it left the first region both ways
+
+
+@pytest.mark.parametrize("mode", list(MemoryMode))
+def test_an_object_that_grows_is_seen_larger(mode):
+    def grown(index: int) -> np.ndarray:
+        mask = np.zeros(SHAPE, bool)
+        half = 8 + 2 * index
+        mask[48 - half : 48 + half, 64 - half : 64 + half] = True
+        return mask
+
+    regions = RegionConfig(size=128, least_size=64, least_side=48)
+    stack = Stack(regions=regions)
+    start = choose_region([grown(0)], SHAPE, regions)
+    whole = RangeRule.whole()
+    found = list(
+        stack.propagator.propagate(
+            lambda i: grown(i).astype(np.float32),
+            {0: grown(0)},
+            0,
+            16,
+            whole,
+            mode,
+            start,
+            lambda: False,
+        )
+    )
+    assert {reached.region.size for reached in found} == {64, 128}
+    for reached in found:
+        assert dice(mask_of(reached), grown(reached.index)) > 0.9
 
 
 def test_near_slices_come_first_one_of_each_direction_in_turn(stack):

@@ -166,9 +166,41 @@ def test_maps_keep_their_place_when_the_region_changes():
     assert torch.equal(resample_between(seen, old, old) > 0.5, seen > 0.5)
 
 
+def test_maps_follow_a_region_that_is_seen_larger():
+    old, new = Region((40, 104, 40, 104), 64), Region((40, 104, 40, 104), 128)
+    mask = ball(centre=(72, 72), radius=16)
+    seen = torch.from_numpy(old.cut_mask(mask).astype(np.float32))[None, None]
+    moved = resample_between(seen, old, new)
+    assert moved.shape == (1, 1, 128, 128)
+    assert ((moved[0, 0] > 0.5).numpy() != new.cut_mask(mask)).mean() < 0.02
+    assert resample_between(torch.zeros(1, 3, 4, 4), old, new).shape == (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("side", "size"), [(32, 192), (192, 192), (193, 256), (320, 320), (384, 384), (900, 384)]
+)
+def test_a_region_is_seen_in_its_own_resolution_within_limits(side, size):
+    assert RegionConfig(size=384, least_size=192).size_for(side) == size
+    assert RegionConfig(size=384).size_for(side) == 384
+
+
+def test_a_large_object_is_seen_larger_than_a_small_one():
+    config = RegionConfig(size=384, least_size=192)
+    small = choose_region([ball(radius=10)], SHAPE, config)
+    large = choose_region([ball(radius=75)], SHAPE, config)
+    assert (small.size, large.size) == (192, 256)
+    assert follow(small, (4, 180, 4, 180), SHAPE, config).size > 192
+
+
 @pytest.mark.parametrize(
     "options", [{"size": 100}, {"fill": 0.8}, {"least_side": 0}, {"growth": 1.0}, {"margin": 0.5}]
 )
 def test_region_options_out_of_range_are_named(options):
     with pytest.raises(ConfigError, match=f"{next(iter(options))}.*give"):
         RegionConfig(**options)
+
+
+@pytest.mark.parametrize("least", [0, 100, 208])
+def test_a_least_size_that_cannot_be_is_named(least):
+    with pytest.raises(ConfigError, match=f"{least}; give multiples of 16"):
+        RegionConfig(size=192, least_size=least)
