@@ -20,7 +20,8 @@ later round of an engine that keeps no features. Slices a second are those that 
 the propagation network, by the time of the whole round.
 
 With --agreement nothing is timed: a robot user clicks on the objects of labelled volumes, and its
-clicks are repeated without what makes rounds faster. Told is how much the masks differ.
+clicks are repeated without what makes rounds faster. Told is how much the masks differ, if all
+rounds up to then go another way, and if only one of them does.
 
 examples:
   limnet bench

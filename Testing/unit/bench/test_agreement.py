@@ -49,12 +49,15 @@ def test_exact_savings_change_no_mask(found):
     for way in ("float32", "plain"):
         assert found.to_json()["ways"][way]["dice_to_shipped"] == [1.0, 1.0]
         assert found.to_truth[WAYS[way]] == found.to_truth["as shipped"]
+        assert found.to_json()["ways"][way]["dice_to_shipped_of_one_round"] == [1.0, 1.0]
 
 
 def test_what_is_left_out_shows_in_the_rounds_that_leave_it_out(found):
     first, _ = found.to_json()["ways"]["anew"]["dice_to_shipped"]
     assert first == 1.0  # nothing is settled before a first round
-    assert found.to_json()["ways"]["whole-slices"]["dice_to_shipped"][0] < 1.0
+    whole = found.to_json()["ways"]["whole-slices"]
+    assert whole["dice_to_shipped"][0] < 1.0
+    assert whole["dice_to_shipped_of_one_round"][0] == whole["dice_to_shipped"][0]
 
 
 def test_every_object_and_round_is_told(found):
