@@ -15,6 +15,7 @@ from SlicerLIMNet.domain.config import PAPER, UNTIL_END, WHOLE, RoundConfig
 from SlicerLIMNet.domain.guides import NO_GUIDES, Guides
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.errors import Cancelled
+from SlicerLIMNet.imaging.resample import Pixels
 from SlicerLIMNet.propagation.schedule import Direction, DirectionSchedule, RangeRule
 from SlicerLIMNet.session.parts import (
     BoolArray,
@@ -144,7 +145,7 @@ class FakeNetworks:
 
     def prefer(
         self,
-        images: Sequence[FloatArray],
+        images: Sequence[Pixels],
         previous: Sequence[BoolArray],
         current: Sequence[BoolArray],
         facts: Sequence[FloatArray],
@@ -155,7 +156,7 @@ class FakeNetworks:
         if self.preference is not None:
             return np.full(len(images), self.preference)
         fits = [
-            (_fit(image, old), _fit(image, new))
+            (_fit(np.asarray(image), old), _fit(np.asarray(image), new))
             for image, old, new in zip(images, previous, current, strict=True)
         ]
         return np.array([0.5 + (old - new) / 2 for old, new in fits])
@@ -169,7 +170,7 @@ class FakeNetworks:
         return True
 
     def _encoded(self, task: SpreadTask, index: int) -> FloatArray:
-        image = task.images(index)
+        image = np.asarray(task.images(index))
         key = (task.stack_key, task.region, index)
         self.slices_encoded += key not in self._cache
         self._cache.add(key)

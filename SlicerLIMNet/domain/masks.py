@@ -95,6 +95,21 @@ class SparseProbability:
         whole[row0:row1, column0:column1] = self.values >= FOREGROUND
         return whole
 
+    def has_mask_of(self, other: SparseProbability) -> bool:
+        """Whether both have the same mask, whatever their probabilities."""
+        (box, mask), (other_box, other_mask) = self._mask_in_box(), other._mask_in_box()
+        return self.shape == other.shape and box == other_box and np.array_equal(mask, other_mask)
+
+    def _mask_in_box(self) -> tuple[Box, npt.NDArray[np.bool_]]:
+        """Return the smallest box around the mask, and the mask in it."""
+        inside = self.values >= FOREGROUND
+        top, bottom, left, right = bounding_box(inside)
+        if bottom == top:
+            return EMPTY_BOX, inside[:0, :0]
+        row0, _, column0, _ = self.box
+        box = (row0 + top, row0 + bottom, column0 + left, column0 + right)
+        return box, inside[top:bottom, left:right]
+
     def as_mask(self, mask: npt.NDArray[np.bool_]) -> SparseProbability:
         """Return the probabilities with another mask (rows, columns).
 

@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.domain.guides import nearness
-from SlicerLIMNet.imaging.resample import extent
+from SlicerLIMNet.imaging.resample import Box, bounding_box, extent
 from SlicerLIMNet.metrics import dice
 
 BoolArray = npt.NDArray[np.bool_]
@@ -31,20 +32,55 @@ LAST_ROUND = 6
 """Rounds from here on count as late."""
 
 
+class _Part(NamedTuple):
+    """A mask in the smallest box around it; of no size if it is empty."""
+
+    box: Box
+    inside: BoolArray
+    pixels: int
+
+
 class MaskRow:
     """The masks of a plane, asked for slice after slice; each is made and compared once."""
 
     def __init__(self, mask_of: Callable[[int], BoolArray]) -> None:
         """Take what gives the mask of a slice, (rows, columns); it must not change."""
         self.mask = lru_cache(MASKS_KEPT)(mask_of)
+        self._part = lru_cache(MASKS_KEPT)(self._cut)
         self._likeness = lru_cache(MASKS_KEPT)(self._to_next)
+
+    def pixels(self, index: int) -> int:
+        """Return the pixels of the mask of a slice."""
+        return self._part(index).pixels
 
     def likeness(self, index: int, other: int) -> float:
         """Return the Dice of the masks of two neighbouring slices."""
         return self._likeness(min(index, other))
 
     def _to_next(self, index: int) -> float:
-        return dice(self.mask(index), self.mask(index + 1))
+        one, other = self._part(index), self._part(index + 1)
+        total = one.pixels + other.pixels
+        return 2 * _shared_pixels(one, other) / total if total else 1.0
+
+    def _cut(self, index: int) -> _Part:
+        mask = self.mask(index)
+        box = bounding_box(mask) or (0, 0, 0, 0)
+        inside = mask[box[0] : box[1], box[2] : box[3]]
+        return _Part(box, inside, int(np.count_nonzero(inside)))
+
+
+def _shared_pixels(one: _Part, other: _Part) -> int:
+    top, left = (max(one.box[i], other.box[i]) for i in (0, 2))
+    bottom, right = (min(one.box[i], other.box[i]) for i in (1, 3))
+    if bottom <= top or right <= left:
+        return 0
+    overlaps = (
+        part.inside[
+            top - part.box[0] : bottom - part.box[0], left - part.box[2] : right - part.box[2]
+        ]
+        for part in (one, other)
+    )
+    return int(np.count_nonzero(np.logical_and(*overlaps)))
 
 
 @dataclass(frozen=True)
@@ -145,7 +181,7 @@ def _near(index: int, other: int, about: RoundFacts) -> float:
 
 def _of_mask(index: int, masks: MaskRow, about: RoundFacts, is_newer: bool) -> list[float]:
     """Return area beside the largest known one, emptiness, likeness to neighbours, and age."""
-    pixels = int(np.count_nonzero(masks.mask(index)))
+    pixels = masks.pixels(index)
     beside = [i for i in (index - 1, index + 1) if 0 <= i < about.n_slices]
     alike = float(np.mean([masks.likeness(index, i) for i in beside])) if beside else 1.0
     return [math.log((pixels + 1) / (about.area + 1)), float(not pixels), alike, float(is_newer)]

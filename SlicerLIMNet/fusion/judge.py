@@ -12,6 +12,7 @@ from torch import Tensor
 
 from SlicerLIMNet.fusion.facts import swapped
 from SlicerLIMNet.imaging.crops import JudgeCrop, JudgeCropConfig, judge_crop
+from SlicerLIMNet.imaging.resample import Pixels
 from SlicerLIMNet.networks.quality_network import QualityNetwork
 
 BoolArray = npt.NDArray[np.bool_]
@@ -47,7 +48,7 @@ class Judge:
     @torch.inference_mode()
     def preferences(
         self,
-        images: Sequence[npt.NDArray[Any]],
+        images: Sequence[Pixels],
         previous: Sequence[BoolArray],
         current: Sequence[BoolArray],
         facts: Sequence[FloatArray] | None = None,

@@ -6,12 +6,12 @@ Source: LIM-Net (2024) leaves it open; this is a square around the union of both
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from SlicerLIMNet.imaging.resample import bounding_box, cut, cut_together, square_box
+from SlicerLIMNet.imaging.resample import Pixels, bounding_box, cut, cut_together, square_box
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
@@ -41,7 +41,7 @@ class JudgeCrop(NamedTuple):
 
 
 def judge_crop(
-    image: npt.NDArray[Any], mask_a: BoolArray, mask_b: BoolArray, config: JudgeCropConfig
+    image: Pixels, mask_a: BoolArray, mask_b: BoolArray, config: JudgeCropConfig
 ) -> JudgeCrop:
     """Return the crop around two masks.
 

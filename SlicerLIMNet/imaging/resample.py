@@ -7,7 +7,7 @@ of the slice; what lies outside is 0. Pixel areas correspond, not pixel centres 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -15,6 +15,25 @@ import numpy.typing as npt
 
 Box: TypeAlias = tuple[int, int, int, int]
 FloatArray = npt.NDArray[np.float32]
+
+
+class Pixels(Protocol):
+    """An image of which parts are looked at: an array, or what makes them when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(H, W) or (H, W, 3)."""
+
+    @property
+    def ndim(self) -> int:
+        """Numbers in the shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of its parts."""
+
+    def __getitem__(self, part: Any, /) -> npt.NDArray[Any]:
+        """Return some rows and columns."""
 
 
 def square_box(centre: tuple[float, float], side: float) -> Box:
@@ -38,7 +57,7 @@ def extent(mask: npt.NDArray[np.bool_]) -> int:
     return 0 if found is None else max(found[1] - found[0], found[3] - found[2])
 
 
-def cut(image: npt.NDArray[Any], box: Box, size: tuple[int, int]) -> FloatArray:
+def cut(image: Pixels, box: Box, size: tuple[int, int]) -> FloatArray:
     """Return a box of an image resampled to a size: averaged if it shrinks, linear if it grows.
 
     Args:
@@ -49,11 +68,11 @@ def cut(image: npt.NDArray[Any], box: Box, size: tuple[int, int]) -> FloatArray:
     Returns:
         The size, and 3 channels if the image has them.
     """
-    patch = _padded(np.asarray(image), box).astype(np.float32)
+    patch = _padded(image, box).astype(np.float32)
     return _resized(patch, size)
 
 
-def cut_together(images: Sequence[npt.NDArray[Any]], box: Box, size: tuple[int, int]) -> FloatArray:
+def cut_together(images: Sequence[Pixels], box: Box, size: tuple[int, int]) -> FloatArray:
     """Return the same box of images (H, W) as channels, (*size, images): `cut` in one step."""
     patches = [_padded(image, box).astype(np.float32) for image in images]
     return _resized(np.asarray(cv2.merge(patches), np.float32), size)
@@ -97,8 +116,8 @@ def _resized(patch: FloatArray, size: tuple[int, int]) -> FloatArray:
     return patch
 
 
-def _padded(image: npt.NDArray[Any], box: Box) -> npt.NDArray[Any]:
-    inside, source = _overlap(box, image.shape[:2])
+def _padded(image: Pixels, box: Box) -> npt.NDArray[Any]:
+    inside, source = _overlap(box, (image.shape[0], image.shape[1]))
     if source == (slice(0, box[1] - box[0]), slice(0, box[3] - box[2])):
         return image[inside]
     patch = np.zeros((box[1] - box[0], box[3] - box[2], *image.shape[2:]), image.dtype)

@@ -77,10 +77,31 @@ def choose_window(
 
 def apply_window(values: Voxels, window: Window) -> npt.NDArray[np.float32]:
     """Return values of any shape as 0..1, clipped."""
-    scaled = (np.asarray(values, np.float32) - np.float32(window.low)) / np.float32(
-        window.high - window.low
-    )
+    scaled = values.astype(np.float32)
+    scaled -= np.float32(window.low)
+    scaled /= np.float32(window.high - window.low)
     return np.clip(scaled, 0, 1, out=scaled)
+
+
+class WindowedSlice:
+    """A slice that is windowed where it is looked at, which mostly is a part of it."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, values: Voxels, window: Window) -> None:
+        """Take values (rows, columns) or (rows, columns, 3), and what they show as 0..1."""
+        self._values, self._window = values, window
+        self.shape, self.ndim = values.shape, values.ndim
+
+    def __getitem__(self, part: Any) -> npt.NDArray[np.float32]:
+        """Return some rows and columns, 0..1."""
+        return apply_window(self._values[part], self._window)
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        """Return the whole slice; it is never a view."""
+        return self[:].astype(dtype or np.float32, copy=bool(copy))
 
 
 def follows_click(voxels: Voxels, modality: str | None, minimum: float) -> bool:

@@ -165,19 +165,22 @@ def usage_of(weights: Tensor, index: Tensor, elements: int) -> Tensor:
 
 
 def new_usage(like: Tensor) -> Tensor:
-    """Return where usage is summed, (N,), for the rows of a tensor (N, ...)."""
-    return torch.zeros(len(like), dtype=torch.float64, device=like.device)
+    """Return where usage is summed, (N,), for the rows of a tensor (N, ...).
+
+    Summed in whole steps, since the order in which a GPU adds must not reach the result.
+    """
+    return torch.zeros(len(like), dtype=torch.long, device=like.device)
 
 
 def add_usage(total: Tensor, weights: Tensor, index: Tensor) -> None:
     """Add to a sum (N,) what elements got: weights and indices, (Q, k) each."""
-    steps = (weights.double() * FIXED_POINT).round_()
+    steps = (weights.float() * FIXED_POINT).round_().long()
     total.index_add_(0, index.flatten(), steps.flatten())
 
 
 def usage_total(total: Tensor) -> Tensor:
     """Return a sum (N,) as weights, float32."""
-    return (total / FIXED_POINT).float()
+    return total.float() / FIXED_POINT
 
 
 def _largest(similarities: Tensor, top_k: int) -> tuple[Tensor, Tensor]:

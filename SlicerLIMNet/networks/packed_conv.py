@@ -73,14 +73,23 @@ class PackedConv(nn.Module):
 
     def plus(self, features: Tensor, other: Tensor) -> Tensor:
         """Return the convolution of the features plus another tensor, rectified if made so."""
-        return self.onto(features, other.clone(memory_format=_LAST))
+        packed = self._weight_for(features)
+        if packed is None:
+            return self._plain_sum(features, other)
+        return self._packed_sum(features, other.clone(memory_format=_LAST), packed)
 
     def onto(self, features: Tensor, total: Tensor) -> Tensor:
         """Return the same as `plus`; `total` is used up, and may become the result."""
         packed = self._weight_for(features)
         if packed is None or not total.is_contiguous(memory_format=_LAST):
-            total = total.add_(self._plain(features))
-            return total.relu_() if self._relu else total
+            return self._plain_sum(features, total)
+        return self._packed_sum(features, total, packed)
+
+    def _plain_sum(self, features: Tensor, other: Tensor) -> Tensor:
+        result = self._plain(features).add_(other)
+        return result.relu_() if self._relu else result
+
+    def _packed_sum(self, features: Tensor, total: Tensor, packed: Tensor) -> Tensor:
         features = features.contiguous(memory_format=_LAST)
         return _OPS.onto(total, features, packed, self.bias, *self._shape, *self._after_sum)
 

@@ -163,7 +163,8 @@ class Propagator:
         """Return the next slice of every way: segmented, all together, or passed through."""
         slices = [way.next_slice for way in ways]
         seen = step_together(self._network, [new for new in slices if new is not None])
-        segmented = iter([(mask, mask[0, 0].cpu().numpy()) for mask in seen])
+        answers = torch.cat(seen)[:, 0].cpu().numpy() if seen else ()  # one transfer
+        segmented = zip(seen, answers, strict=True)
         return [
             way.pass_reference() if new is None else way.take(*next(segmented))
             for way, new in zip(ways, slices, strict=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from SlicerLIMNet.errors import ConfigError
-from SlicerLIMNet.imaging.resample import Box, cut, paste
+from SlicerLIMNet.imaging.resample import Box, Pixels, cut, paste
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -89,7 +89,7 @@ class Region:
         top, bottom, left, right = self.box
         return (max(top, 0), min(bottom, shape[0]), max(left, 0), min(right, shape[1]))
 
-    def cut_image(self, image: FloatArray) -> FloatArray:
+    def cut_image(self, image: Pixels) -> FloatArray:
         """Return (size, size, 1 or 3) from (H, W) or (H, W, 3); 0 outside the slice."""
         patch = cut(image, self.box, (self.size, self.size))
         return patch if patch.ndim == 3 else patch[:, :, None]

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from SlicerLIMNet.imaging.resample import Pixels
 from SlicerLIMNet.memory.store import MemoryElements, MemoryStore
 from SlicerLIMNet.memory.tracker import SlicePrompt, aggregated_prompt
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork, SliceFeatures
 from SlicerLIMNet.propagation.feature_cache import FeatureCache
-from SlicerLIMNet.propagation.region import BoolArray, FloatArray, Region
+from SlicerLIMNet.propagation.region import BoolArray, Region
 
-ImageSource = Callable[[int], FloatArray]
+ImageSource = Callable[[int], Pixels]
 
 
 class ValueKey(NamedTuple):
@@ -170,7 +171,11 @@ class SliceViews:
     def _look(self, slices: range, region: Region) -> SeenSlices:
         patches = np.stack([region.cut_image(self._images(index)) for index in slices])
         images = torch.from_numpy(patches).movedim(3, 1)
-        images = images.to(self._device, self._dtype, memory_format=torch.channels_last)
+        if self._device.type == "cuda":
+            images = images.pin_memory()  # so that nobody waits for the transfer
+        images = images.to(
+            self._device, self._dtype, non_blocking=True, memory_format=torch.channels_last
+        )
         return SeenSlices(images, self._network.encode_key(images))
 
     def _make_value(self, index: int, region: Region) -> Tensor:

@@ -20,7 +20,7 @@ from SlicerLIMNet.domain.masks import SparseProbability, quantise
 from SlicerLIMNet.errors import ConfigError
 from SlicerLIMNet.fusion.judge import Judge
 from SlicerLIMNet.imaging.error_clicks import PixelClick
-from SlicerLIMNet.imaging.resample import bounding_box
+from SlicerLIMNet.imaging.resample import Pixels, bounding_box
 from SlicerLIMNet.memory.config import MemoryConfig, MemoryMode
 from SlicerLIMNet.networks.arranged import arranged
 from SlicerLIMNet.networks.memory_interface import MemoryNetwork
@@ -205,7 +205,7 @@ class Engine:
 
     def prefer(
         self,
-        images: Sequence[FloatArray],
+        images: Sequence[Pixels],
         previous: Sequence[BoolArray],
         current: Sequence[BoolArray],
         facts: Sequence[FloatArray],

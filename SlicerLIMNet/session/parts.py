@@ -14,6 +14,7 @@ from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.guides import NO_GUIDES, Guides
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.errors import DeviceError
+from SlicerLIMNet.imaging.resample import Pixels
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -74,7 +75,7 @@ class SpreadTask:
 
     stack_key: tuple[Any, ...]
     """Tells stacks of images apart: cached features belong to one of them."""
-    images: Callable[[int], FloatArray]
+    images: Callable[[int], Pixels]
     """Slice index to (rows, columns) or (rows, columns, 3), 0..1."""
     n_slices: int
     """Of the stack."""
@@ -137,7 +138,7 @@ class Networks(Protocol):
 
     def prefer(
         self,
-        images: Sequence[FloatArray],
+        images: Sequence[Pixels],
         previous: Sequence[BoolArray],
         current: Sequence[BoolArray],
         facts: Sequence[FloatArray],

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from SlicerLIMNet.domain.geometry import Geometry, nearest_index
-from SlicerLIMNet.domain.masks import SparseProbability
+from SlicerLIMNet.domain.masks import FOREGROUND, SparseProbability
 from SlicerLIMNet.domain.plane import AnyPlane, ObliquePlane, Plane
 from SlicerLIMNet.domain.rounds import (
     GIVEN,
@@ -83,6 +83,13 @@ def fused_volume(state: ObjectState, volume: Volume) -> Bytes:
     for z, changed in enumerate(_changed_voxels(state, volume)):
         whole[z][changed] = fused[z][changed]
     return whole
+
+
+def fused_mask(state: ObjectState, volume: Volume) -> BoolArray:
+    """Return the fused mask on the grid of the volume: [z, y, x]."""
+    if state.base is None:
+        return stack_of(volume, state.plane).to_mask(state.current.masks())
+    return fused_volume(state, volume) >= FOREGROUND
 
 
 def without_overwriting(

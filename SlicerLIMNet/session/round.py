@@ -7,8 +7,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-import numpy as np
-
 from SlicerLIMNet.domain.config import RoundConfig
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.rounds import ObjectState, Origin, Provenance, SliceResult
@@ -21,6 +19,7 @@ from SlicerLIMNet.fusion.facts import (
     round_facts,
 )
 from SlicerLIMNet.fusion.fuse import keeps_previous, slice_score
+from SlicerLIMNet.imaging.resample import Pixels
 from SlicerLIMNet.session.operations import FinishRound
 from SlicerLIMNet.session.parts import Networks, RegionNumbers, SpreadTask
 from SlicerLIMNet.session.planes import without_overwriting
@@ -52,7 +51,7 @@ class _RoundMasks:
 class _Pair(NamedTuple):
     """What the judge is shown of a slice."""
 
-    image: FloatArray
+    image: Pixels
     """(rows, columns) or (rows, columns, 3), 0..1."""
     previous: BoolArray
     """(rows, columns)."""
@@ -137,7 +136,7 @@ class RoundRun:
         window = (stack.window.low, stack.window.high)
         return SpreadTask(
             (stack.volume.sha256, stack.plane, window),
-            stack.image,
+            stack.windowed,
             stack.shape[0],
             self.plan.start,
             masks,
@@ -182,7 +181,7 @@ class RoundRun:
         previous = self.state.current.results.get(new.slice_index)
         if not self._config.fusion or previous is None or new.slice_index in self.plan.prompted:
             return False
-        return not np.array_equal(previous.mask, new.mask)
+        return not previous.probability.has_mask_of(new.probability)
 
     def _facts(self, masks: _RoundMasks) -> RoundFacts:
         """Return what the judged slices have in common."""
@@ -199,7 +198,7 @@ class RoundRun:
 
     def _pair(self, index: int, masks: _RoundMasks, about: RoundFacts) -> _Pair:
         facts = pair_facts(index, masks.previous, masks.current, about)
-        image = self._stack.image(index)
+        image = self._stack.windowed(index)
         return _Pair(image, masks.previous.mask(index), masks.current.mask(index), facts)
 
     def _judged(self, batch: list[SliceResult], pairs: list[_Pair]) -> Iterator[SliceResult]:

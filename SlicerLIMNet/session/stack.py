@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from SlicerLIMNet.domain.clicks import AnyClick, Click
 from SlicerLIMNet.domain.geometry import Geometry, Points, Triple, nearest_index
-from SlicerLIMNet.domain.masks import SparseProbability, bounding_box, quantise
+from SlicerLIMNet.domain.masks import FOREGROUND, SparseProbability, bounding_box, quantise
 from SlicerLIMNet.domain.plane import AnyPlane, ObliquePlane, Plane, default_plane
 from SlicerLIMNet.domain.volume import Volume
 from SlicerLIMNet.imaging.reslice import GridMap, reach_of_box, reslice, reslice_slice
-from SlicerLIMNet.imaging.window import Window, apply_window
+from SlicerLIMNet.imaging.window import Window, WindowedSlice
 
 Bytes = npt.NDArray[np.uint8]
 Index = tuple[int, int, int]
@@ -49,12 +49,16 @@ class SliceStack:
 
     def image(self, index: int) -> npt.NDArray[np.float32]:
         """Return a slice: (rows, columns), or (rows, columns, 3) for RGB; 0..1."""
+        return self.windowed(index)[:]
+
+    def windowed(self, index: int) -> WindowedSlice:
+        """Return the same slice for whoever looks at a part of it only."""
         if isinstance(self.plane, Plane):
-            return apply_window(self._along(self.volume.array)[index], self.window)
+            return WindowedSlice(self._along(self.volume.array)[index], self.window)
         values = reslice_slice(
             self.volume.array, self._to_voxels, index, self.shape[1:], self.volume.minimum
         )
-        return apply_window(values, self.window)
+        return WindowedSlice(values, self.window)
 
     def contains(self, click: Click) -> bool:
         """Whether a click lies on a pixel of the slices, and on a voxel of the volume."""
@@ -114,6 +118,17 @@ class SliceStack:
             row0, row1, column0, column1 = stored.box
             along[index, row0:row1, column0:column1] = stored.values
         return probability
+
+    def to_mask(self, slices: Mapping[int, SparseProbability]) -> npt.NDArray[np.bool_]:
+        """Return the mask of `to_volume`, [z, y, x], without its probabilities where it can."""
+        if isinstance(self.plane, ObliquePlane):
+            return self._to_voxel_grid(slices) >= FOREGROUND
+        mask = np.zeros(self.volume.shape_zyx, bool)
+        along = self._along(mask)
+        for index, stored in slices.items():
+            row0, row1, column0, column1 = stored.box
+            along[index, row0:row1, column0:column1] = stored.values >= FOREGROUND
+        return mask
 
     def from_volume(self, probability: Bytes) -> dict[int, SparseProbability]:
         """Return every slice of probabilities [z, y, x], 0..255, of the volume's voxels."""

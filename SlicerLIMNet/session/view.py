@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from SlicerLIMNet.domain.clicks import Click
 from SlicerLIMNet.domain.config import RoundConfig
-from SlicerLIMNet.domain.masks import FOREGROUND
 from SlicerLIMNet.domain.plane import AnyPlane
 from SlicerLIMNet.domain.rounds import ObjectState, SliceResult
 from SlicerLIMNet.domain.volume import Volume
@@ -19,7 +18,7 @@ from SlicerLIMNet.imaging.window import Window
 from SlicerLIMNet.session.history import History
 from SlicerLIMNet.session.journal import Entry
 from SlicerLIMNet.session.outside import shown_box
-from SlicerLIMNet.session.planes import fused_volume
+from SlicerLIMNet.session.planes import fused_mask, fused_volume
 from SlicerLIMNet.session.recorder import Recorder
 from SlicerLIMNet.session.resume import condensed
 from SlicerLIMNet.session.stack import SliceStack
@@ -156,7 +155,7 @@ class SessionView:
 
     def mask_volume(self) -> BoolArray:
         """Return the fused mask: [z, y, x]."""
-        return self.probability_volume() >= FOREGROUND
+        return fused_mask(self.state, self.volume)
 
     def next_slice_to_check(self) -> int | None:
         """Return the least certain slice that is neither prompted nor locked; None without any."""
