@@ -239,19 +239,17 @@ class _First(nn.Module):
 
 
 class _Masks:
-    """A mask (B, 1, H, W) at the scales of the decoder, averaged in its own precision."""
+    """A mask (B, 1, H, W) at the scales of the decoder, in its precision."""
 
     def __init__(self, mask: Tensor, dtype: torch.dtype) -> None:
-        half = functional.avg_pool2d(mask, 2)
-        at4 = functional.avg_pool2d(half, 2)
-        at8 = functional.avg_pool2d(at4, 2)
-        self.quarters4 = _last(functional.pixel_unshuffle(half, 2), dtype)
+        half = functional.avg_pool2d(mask, 2).to(dtype)
+        self.quarters4 = _last(functional.pixel_unshuffle(half, 2))
         """(B, 4, H / 4, W / 4): the quarters of each position."""
-        self.at4 = at4.to(dtype)
-        self.at8 = at8.to(dtype)
-        at16 = functional.avg_pool2d(at8, 2)
-        nearby = torch.unflatten(functional.unfold(at16, 3, padding=1), 2, at16.shape[-2:])
-        self.around16 = _last(nearby, dtype)
+        self.at4 = functional.avg_pool2d(half, 2)
+        self.at8 = functional.avg_pool2d(self.at4, 2)
+        at16 = functional.avg_pool2d(self.at8, 2)
+        nearby = functional.unfold(at16, 3, padding=1)
+        self.around16 = torch.unflatten(nearby, 2, at16.shape[-2:])
         """(B, 9, H / 16, W / 16): each position and its eight neighbours."""
 
 
