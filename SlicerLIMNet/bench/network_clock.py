@@ -97,11 +97,13 @@ class NetworkClock:
 
 
 def _counter() -> FlopCounterMode:
-    packed = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
-    return FlopCounterMode(display=False, custom_mapping={packed: _packed_flop} if packed else {})
+    names = ("_convolution_pointwise", "_convolution_pointwise_")  # the second one adds in place
+    packed = [getattr(torch.ops.mkldnn, name, None) for name in names]
+    mapping = {operation: _packed_flop for operation in packed if operation is not None}
+    return FlopCounterMode(display=False, custom_mapping=mapping)
 
 
 def _packed_flop(*shapes: Any, out_shape: Any = None, **_: Any) -> int:
-    """Return the operations of a packed convolution: (input, maybe a summand, weight, ...)."""
+    """Return the operations of a packed convolution; the weight is the second or third shape."""
     weight = next(shape for shape in shapes[2:0:-1] if len(shape) == 4)
     return int(2 * prod(out_shape) * prod(weight[1:]))

@@ -1,6 +1,7 @@
 import itertools
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ import torch
 
 from SlicerLIMNet.bench.cases import PLANE, BenchSize, made_clicks, made_volume
 from SlicerLIMNet.bench.engines import BenchEngines, has_files, random_networks
+from SlicerLIMNet.bench.network_clock import NetworkClock
 from SlicerLIMNet.bench.result import STEPS, BenchResult
 from SlicerLIMNet.bench.runner import run_bench
 from SlicerLIMNet.cli.main import main
 from SlicerLIMNet.domain.config import preset_by_name
 from SlicerLIMNet.domain.progress import CancelToken
 from SlicerLIMNet.errors import Cancelled, ConfigError
+from SlicerLIMNet.networks.packed_conv import PackedConv
 from SlicerLIMNet.session.session import Session
 
 SIZE = BenchSize(5, 32)
@@ -29,6 +32,32 @@ def result(engines) -> BenchResult:
     """Every call of the clock is a second after the one before."""
     ticks = itertools.count()
     return run_bench(engines, SIZE, repeats=1, clock=lambda: float(next(ticks)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_packed_convolution_counts_as_the_plain_one(dtype):
+    plain = torch.nn.Conv2d(8, 16, 3, padding=1).to(dtype)
+    packed = PackedConv.of(plain)
+    features = torch.rand(2, 8, 10, 12).to(dtype)
+    ways = {
+        "plain": lambda: plain(features),
+        "alone": lambda: packed(features),
+        "plus": lambda: packed.plus(features, torch.zeros(2, 16, 10, 12, dtype=dtype)),
+        "onto": lambda: packed.onto(features, torch.zeros(2, 16, 10, 12, dtype=dtype)),
+    }
+    found = {}
+    with torch.inference_mode():
+        for name, way in ways.items():
+            way()  # what is prepared at the first call does not count
+            networks = SimpleNamespace(prompt=SimpleNamespace(forward=way), quality=None)
+            networks.memory = SimpleNamespace(
+                encode_key=None, encode_value=None, deep_update=None, decode=None
+            )
+            clock = NetworkClock()
+            with clock.watching(networks, counts=True):
+                networks.prompt.forward()
+            found[name] = clock.work.gflop
+    assert set(found.values()) == {2 * 2 * 16 * 10 * 12 * 8 * 9 / 1e9}
 
 
 def test_every_step_is_measured(result):

@@ -68,3 +68,23 @@ def test_a_weak_probability_is_kept_without_a_mask():
 
 def test_probabilities_beyond_their_range_are_clipped():
     np.testing.assert_array_equal(quantise(np.array([-1.0, 2.0])), [0, 255])
+
+
+def test_masks_are_compared_whatever_the_probabilities():
+    mask = np.zeros((9, 11), bool)
+    mask[3:6, 4:8] = True
+    sure = SparseProbability.from_mask(mask)
+    unsure = SparseProbability.from_dense(np.where(mask, 0.6, 0.3).astype(np.float32))
+    assert sure.has_mask_of(unsure)
+    assert unsure.has_mask_of(sure)
+    other = mask.copy()
+    other[4, 5] = False
+    assert not sure.has_mask_of(SparseProbability.from_mask(other))
+    assert not sure.has_mask_of(SparseProbability.from_mask(np.roll(mask, 1, axis=0)))
+    assert not sure.has_mask_of(SparseProbability.from_mask(np.pad(mask, ((0, 1), (0, 0)))))
+
+
+def test_empty_masks_are_equal():
+    faint = SparseProbability.from_dense(np.full((5, 6), 0.2, np.float32))
+    assert faint.has_mask_of(SparseProbability.empty((5, 6)))
+    assert not faint.has_mask_of(SparseProbability.from_mask(np.ones((5, 6), bool)))

@@ -16,6 +16,7 @@ from SlicerLIMNet.fusion.facts import (
     round_facts,
     swapped,
 )
+from SlicerLIMNet.metrics import dice
 
 SHAPE = (10, 32, 32)
 
@@ -82,6 +83,19 @@ def test_swapping_twice_changes_nothing_and_once_moves_the_masks_only(masks, abo
     np.testing.assert_array_equal(swapped(other), facts)
     np.testing.assert_array_equal(other[:OF_PAIR], facts[:OF_PAIR])
     np.testing.assert_array_equal(other[OF_PAIR : OF_PAIR + OF_EACH], facts[-OF_EACH:])
+
+
+def test_neighbours_are_compared_in_their_boxes_as_on_whole_slices():
+    draw = np.random.default_rng(0)
+    masks = draw.random((6, 20, 24)) > 0.9
+    masks[:3, 10:] = False
+    masks[2] = False
+    masks[4, :15] = False
+    row = MaskRow(masks.__getitem__)
+    for i in range(5):
+        assert row.pixels(i) == masks[i].sum()
+        assert row.likeness(i, i + 1) == dice(masks[i], masks[i + 1])
+        assert row.likeness(i + 1, i) == row.likeness(i, i + 1)
 
 
 def test_a_plane_of_one_slice_has_no_neighbours():

@@ -8,6 +8,7 @@ from SlicerLIMNet.domain.geometry import Geometry
 from SlicerLIMNet.domain.masks import SparseProbability
 from SlicerLIMNet.domain.plane import ObliquePlane, Plane, covering_plane
 from SlicerLIMNet.domain.volume import Volume
+from SlicerLIMNet.imaging.resample import cut
 from SlicerLIMNet.imaging.window import Window
 from SlicerLIMNet.session.stack import SliceStack
 
@@ -111,6 +112,44 @@ def test_masks_return_to_the_grid_exactly(volume, axis):
     assert list(slices) == list(range(stack.shape[0]))
     np.testing.assert_array_equal(stack.to_volume(slices), probability)
     np.testing.assert_array_equal(slices[1].dense_bytes(), np.moveaxis(probability, axis, 0)[1])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_mask_on_the_grid_is_that_of_the_probabilities(volume, axis):
+    probability = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
+    stack = stack_of(volume, Plane(axis))
+    slices = stack.from_volume(probability)
+    del slices[1]
+    np.testing.assert_array_equal(stack.to_mask(slices), stack.to_volume(slices) >= 128)
+
+
+def test_the_mask_of_an_oblique_plane_is_that_of_the_probabilities(volume):
+    geometry = volume.geometry
+    rows, slices = (np.array(geometry.axis_direction_lps(axis)) for axis in (1, 0))
+    across = rows + 0.3 * slices
+    plane = covering_plane(
+        geometry,
+        across / np.linalg.norm(across),
+        geometry.axis_direction_lps(2),
+        geometry.spacing_zyx_mm,
+    )
+    stack = stack_of(volume, plane)
+    full = SparseProbability.from_mask(np.ones(stack.shape[1:], bool))
+    given = dict.fromkeys(range(1, stack.shape[0] - 1), full)
+    assert stack.to_mask(given).any()
+    np.testing.assert_array_equal(stack.to_mask(given), stack.to_volume(given) >= 128)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_part_of_a_slice_is_that_part_of_the_whole(volume, axis):
+    stack = stack_of(volume, Plane(axis))
+    seen = stack.windowed(2)
+    whole = stack.image(2)
+    assert (seen.shape, seen.ndim, seen.dtype) == (whole.shape, 2, whole.dtype)
+    np.testing.assert_array_equal(seen[1:4, 2:5], whole[1:4, 2:5])
+    np.testing.assert_array_equal(np.asarray(seen), whole)
+    for box in ((1, 4, 2, 6), (-3, 4, -1, 20)):
+        np.testing.assert_array_equal(cut(seen, box, (8, 8)), cut(whole, box, (8, 8)))
 
 
 def test_slices_that_are_not_given_are_empty(volume):
