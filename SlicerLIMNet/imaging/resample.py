@@ -47,7 +47,8 @@ def bounding_box(mask: npt.NDArray[np.bool_]) -> Box | None:
     """Return the smallest box around a mask, None if it is empty."""
     if not mask.size:
         return None
-    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    pixels = mask.astype(bool, copy=False).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(pixels)
     return (top, top + height, left, left + width) if width else None
 
 

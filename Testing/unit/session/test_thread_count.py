@@ -62,6 +62,13 @@ def test_long_work_is_looked_after(count, machine):
         assert torch.get_num_threads() == 8
 
 
+def test_one_late_answer_does_not_cost_threads(count, machine):
+    answers = iter([4.0, 4.0, 4.0, 90.0])  # alone three times, then something came in between
+    count._measure = lambda threads, _: next(answers, machine.seconds[threads])
+    with count.fitting():
+        assert torch.get_num_threads() == 8
+
+
 def test_a_measurement_serves_the_next_work_too(count, machine):
     machine.seconds = BUSY
     with count.fitting():
