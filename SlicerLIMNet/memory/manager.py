@@ -162,8 +162,7 @@ class MemoryManager:
         """Return the answer (Q, C): of every query only its most similar elements are looked at."""
         self._settle()
         stores = self._filled()
-        parts = [part for store in stores for part in torch.split(store.vectors, READ_BLOCK)]
-        blocks = [[part] for part in parts]
+        blocks = [part for store in stores for part in torch.split(store.vectors, READ_BLOCK)]
         weights, index = top_k_weights(blocks, features.query[0], self._config.top_k)
         if len(stores) == 1:
             return self._ask(stores[0], weights, index)

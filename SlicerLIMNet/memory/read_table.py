@@ -36,7 +36,7 @@ class ReadTable:
 
     def read(self, query: Tensor, top_k: int) -> Tensor:
         """Return what the elements answer, (Q, C), to `query_vectors` (Q, D)."""
-        weights, index = top_k_weights([[self._vectors]], query, top_k)
+        weights, index = top_k_weights([self._vectors], query, top_k)
         add_usage(self._usage, weights, index)
         self._reads += 1
         return gather_readout(weights, index, self._value)

@@ -58,7 +58,7 @@ def _batches(slices: Sequence[NextSlice]) -> list[list[int]]:
 
 
 def _step(slices: Sequence[NextSlice], network: MemoryNetwork) -> Tensor:
-    trackers = tuple(new.tracker for new in slices)
+    trackers = [new.tracker for new in slices]
     duties = [new.tracker.begin_slice(new.is_last) for new in slices]
     before = _state_of(trackers)
     features = SliceFeatures.cat([new.features for new in slices])
@@ -83,17 +83,18 @@ def _step(slices: Sequence[NextSlice], network: MemoryNetwork) -> Tensor:
             kept = _some(hidden, remembered)
             updated = _spread(network.deep_update(values, kept), remembered, hidden)
             hidden = _chosen(hidden, updated, deeper)
-    after = StepState(trackers, Neighbour(features, masks), hidden)
+    after = StepState(_members(trackers), Neighbour(features, masks), hidden)
     parts = zip(slices, torch.split(masks, 1), torch.split(hidden, 1), strict=True)
     for new, mask, state in parts:
         new.tracker.end_slice(new.features, mask, state, after)
     return masks
 
 
-def _state_of(trackers: tuple[SequenceTracker, ...]) -> StepState:
+def _state_of(trackers: Sequence[SequenceTracker]) -> StepState:
     """Return where trackers stand, as one batch; copied only if they did not come together."""
     states = [tracker.state for tracker in trackers]
-    if states[0].trackers == trackers and all(state is states[0] for state in states):
+    members = _members(trackers)
+    if states[0].members == members and all(state is states[0] for state in states):
         return states[0]
     neighbours = [tracker.neighbour for tracker in trackers]
     known = [neighbour for neighbour in neighbours if neighbour is not None]
@@ -103,7 +104,11 @@ def _state_of(trackers: tuple[SequenceTracker, ...]) -> StepState:
             SliceFeatures.cat([neighbour.features for neighbour in known]),
             torch.cat([neighbour.probability for neighbour in known]),
         )
-    return StepState(trackers, neighbour, _joined([tracker.hidden for tracker in trackers]))
+    return StepState(members, neighbour, _joined([tracker.hidden for tracker in trackers]))
+
+
+def _members(trackers: Sequence[SequenceTracker]) -> tuple[int, ...]:
+    return tuple(id(tracker) for tracker in trackers)
 
 
 def _values(

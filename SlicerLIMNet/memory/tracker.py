@@ -33,8 +33,8 @@ class SlicePrompt:
 class StepState:
     """Where several trackers stand that went their last step together, or one by itself."""
 
-    trackers: tuple[SequenceTracker, ...]
-    """B of them."""
+    members: tuple[int, ...]
+    """B of them, each by its `id`: a reference would keep them all, and their memories, alive."""
     neighbour: Neighbour | None
     """Their slices before, as one batch."""
     hidden: Tensor
@@ -89,7 +89,7 @@ class SequenceTracker:
     @property
     def state(self) -> StepState:
         """Where this tracker stands, together with others if nothing has happened since."""
-        return self._together or StepState((self,), self._neighbour, self._hidden)
+        return self._together or StepState((id(self),), self._neighbour, self._hidden)
 
     @property
     def hidden(self) -> Tensor:

@@ -12,7 +12,7 @@ a query is subtracted before exponentiating; fewer than k elements are allowed; 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -109,14 +109,12 @@ def query_vectors(key: Tensor, selection: Tensor) -> Tensor:
     return torch.cat([selection, weighted, (weighted * key).sum(dim=-1, keepdim=True)], dim=-1)
 
 
-def top_k_weights(
-    blocks: Iterable[Sequence[Tensor]], query: Tensor, top_k: int
-) -> tuple[Tensor, Tensor]:
+def top_k_weights(blocks: Iterable[Tensor], query: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
     """Return the most similar elements of every query, with their softmax weights.
 
     Args:
-        blocks: At least one, compared one after the other, so that only the similarities of one
-            block exist at a time. Its parts are (N_i, D) each, from `memory_vectors`.
+        blocks: At least one, (N_i, D) from `memory_vectors`, compared one after the other, so that
+            only the similarities of one block exist at a time.
         query: (Q, D) from `query_vectors`.
         top_k: How many elements a query looks at; all where there are fewer.
 
@@ -128,9 +126,8 @@ def top_k_weights(
     index = torch.empty(len(query), 0, dtype=torch.long, device=query.device)
     start = 0
     for block in blocks:
-        similarities = [query @ part.T for part in block]
-        found = similarities[0] if len(block) == 1 else torch.cat(similarities, dim=1)
-        elements = found.shape[1]
+        found = query @ block.T
+        elements = len(block)
         more, more_index = _largest(found, top_k)
         if not start:
             best, index, start = more, more_index, elements

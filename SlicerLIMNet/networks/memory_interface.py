@@ -108,31 +108,16 @@ class SliceFeatures:
 class _JoinedTensors(Sequence[Tensor]):
     """Tensors of several batches as those of one, copied once, where somebody needs them."""
 
-    def __init__(self, parts: Sequence[Sequence[Tensor]]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Sequence[Tensor]],
+        places: range | None = None,
+        joined: dict[int, Tensor] | None = None,
+    ) -> None:
+        """Take tensors of each batch; for some of them also their places, and what is made."""
         self._parts = parts
-        self._joined: dict[int, Tensor] = {}
-
-    def __len__(self) -> int:
-        return len(self._parts[0])
-
-    @overload
-    def __getitem__(self, index: int) -> Tensor: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
-    def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
-        if isinstance(index, slice):
-            return _JoinedRest(self, range(*index.indices(len(self))))
-        index = range(len(self))[index]
-        if index not in self._joined:
-            self._joined[index] = torch.cat([tensors[index] for tensors in self._parts])
-        return self._joined[index]
-
-
-class _JoinedRest(Sequence[Tensor]):
-    """Some of joined tensors."""
-
-    def __init__(self, whole: _JoinedTensors, places: range) -> None:
-        self._whole, self._places = whole, places
+        self._places = range(len(parts[0])) if places is None else places
+        self._joined: dict[int, Tensor] = {} if joined is None else joined
 
     def __len__(self) -> int:
         return len(self._places)
@@ -143,8 +128,11 @@ class _JoinedRest(Sequence[Tensor]):
     def __getitem__(self, index: slice) -> Sequence[Tensor]: ...
     def __getitem__(self, index: int | slice) -> Tensor | Sequence[Tensor]:
         if isinstance(index, slice):
-            return _JoinedRest(self._whole, self._places[index])
-        return self._whole[self._places[index]]
+            return _JoinedTensors(self._parts, self._places[index], self._joined)
+        place = self._places[index]
+        if place not in self._joined:
+            self._joined[place] = torch.cat([tensors[place] for tensors in self._parts])
+        return self._joined[place]
 
 
 def in_colours(image: Tensor) -> Tensor:

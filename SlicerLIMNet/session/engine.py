@@ -60,7 +60,7 @@ SMALL, CPU = "small", "cpu"
 """What the engine falls back to when memory runs out, in this order."""
 
 _JUDGED_AT_ONCE, _JUDGED_AT_ONCE_SMALL = 32, 4
-_CPU_JUDGED_BYTES = 32  # by those of a number: larger batches take new memory from the system
+_CPU_JUDGED_BYTES = 32  # pairs times bytes a number: more takes new memory for every batch
 _XMEM_REGIONS = (384, 192)  # the crops that XMem was trained on, and what it may do with
 _LIGHT_EVERY = 2  # steadier later rounds than 5 on held-out training volumes
 _LIGHT_REGIONS = (128,)  # the crops that the light network was trained on

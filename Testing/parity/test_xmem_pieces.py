@@ -72,7 +72,7 @@ def test_readout_is_the_published_one(given, kind):
 def test_gathering_block_by_block_gives_the_published_readout_and_usage(given, block):
     memory = memory_vectors(given["in_mk"][0].T, given["in_ms"][0, 0])
     query = query_vectors(given["in_qk"][0].T, given["in_qe"][0].T)
-    weights, index = top_k_weights([[part] for part in memory.split(block)], query, 30)
+    weights, index = top_k_weights(memory.split(block), query, 30)
     found = gather_readout(weights, index, given["in_mv"].flatten(0, 1).T.contiguous())
     assert_near(found.T.reshape(2, 16, 24), given["readout_top30"])
     assert_near(usage_of(weights, index, 96), given["usage"][0])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -143,3 +146,18 @@ def test_a_way_that_something_happened_to_is_not_taken_for_where_it_was(network)
 
     together, alone = later(True), later(False)
     assert torch.allclose(torch.cat(together), torch.cat(alone), atol=1e-4)
+
+
+def test_trackers_go_as_soon_as_nobody_has_them(network):
+    config = MemoryConfig(every=2)
+    trackers = [begun(network, way, config) for way in (0, 2)]
+    image = images_of(0)[1:2]
+    features = network.encode_key(image)
+    step_together(network, [NextSlice(tracker, lambda: image, features) for tracker in trackers])
+    gone = [weakref.ref(tracker) for tracker in trackers]
+    gc.disable()
+    try:
+        trackers.clear()
+        assert [reference() for reference in gone] == [None, None]
+    finally:
+        gc.enable()

@@ -76,21 +76,21 @@ def test_the_affinities_of_a_query_sum_to_one(elements, queries, top_k):
     for affinity in (full_affinity(pairwise), top_k_affinity(pairwise, top_k)):
         torch.testing.assert_close(affinity.sum(dim=1), torch.ones(1, 6))
     assert int((top_k_affinity(pairwise, top_k) > 0).sum(dim=1).max()) <= top_k
-    weights, _ = top_k_weights([[memory_vectors(*elements)]], query_vectors(*queries), top_k)
+    weights, _ = top_k_weights([memory_vectors(*elements)], query_vectors(*queries), top_k)
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(6))
 
 
 @pytest.mark.parametrize("block", [1, 3, 49, 50])
 def test_blocks_choose_what_the_whole_chooses(elements, queries, block):
     memory, query = memory_vectors(*elements), query_vectors(*queries)
-    whole_weights, whole_index = top_k_weights([[memory]], query, 5)
-    weights, index = top_k_weights([[part] for part in memory.split(block)], query, 5)
+    whole_weights, whole_index = top_k_weights([memory], query, 5)
+    weights, index = top_k_weights(memory.split(block), query, 5)
     assert torch.equal(index.sort().values, whole_index.sort().values)
     torch.testing.assert_close(weights.sort().values, whole_weights.sort().values)
 
 
 def test_the_elements_chosen_are_the_most_similar_ones(elements, queries):
-    _, index = top_k_weights([[memory_vectors(*elements)]], query_vectors(*queries), 5)
+    _, index = top_k_weights([memory_vectors(*elements)], query_vectors(*queries), 5)
     expected = obvious_similarity(elements, queries).topk(5).indices
     assert torch.equal(index.sort().values, expected.sort().values)
 
@@ -106,13 +106,13 @@ def test_gathering_reads_what_the_dense_product_reads(elements, queries, chance)
     values = torch.randn(50, 3, generator=chance)
     pairwise = obvious_similarity(elements, queries).T[None]
     dense = readout(top_k_affinity(pairwise, 5), values.T[None, None])
-    weights, index = top_k_weights([[memory_vectors(*elements)]], query_vectors(*queries), 5)
+    weights, index = top_k_weights([memory_vectors(*elements)], query_vectors(*queries), 5)
     torch.testing.assert_close(gather_readout(weights, index, values).T, dense[0, 0])
 
 
 def test_very_dissimilar_elements_still_give_weights():
     far = memory_vectors(torch.full((3, 4), 100.0), torch.ones(3))
-    weights, _ = top_k_weights([[far]], query_vectors(torch.zeros(1, 4), torch.ones(1, 4)), 2)
+    weights, _ = top_k_weights([far], query_vectors(torch.zeros(1, 4), torch.ones(1, 4)), 2)
     torch.testing.assert_close(weights, torch.full((1, 2), 0.5))
 
 

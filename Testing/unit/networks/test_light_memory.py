@@ -88,7 +88,7 @@ def test_work_on_a_slice_stays_within_the_budget(network):
     memory = memory_vectors(torch.zeros(elements, network.key_channels), torch.ones(elements))
     values = torch.zeros(elements, network.value_channels)
     read_work, _ = flops_of(
-        lambda: gather_readout(*top_k_weights([[memory]], query, top_k=30), values)
+        lambda: gather_readout(*top_k_weights([memory], query, top_k=30), values)
     )
     later_round = value_work + decoder_work + read_work
     assert read_work > 2 * elements * query.numel() * 0.99
