@@ -22,7 +22,7 @@ from SlicerLIMNet.networks.memory_interface import SliceFeatures
 
 READ_BLOCK = 16_384  # elements compared at a time: 59 MB of similarities for 900 queries
 SMALL_MEMORY = 8192  # elements: so few are worth a table of their own
-SMALL_PERMANENT = 1024  # elements: every way has a copy of them in its table
+SMALL_PERMANENT = 2048  # elements: every way has a copy of them in its table
 
 
 @dataclass(frozen=True)
