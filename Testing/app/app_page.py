@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, ViewportSize
+from playwright.sync_api import TimeoutError as WaitedTooLong
 
 from Testing.app.pictures import coloured_pixels
 
@@ -15,6 +16,7 @@ SIZE: ViewportSize = {"width": 1280, "height": 720}
 
 _PATIENCE_MS = 180_000
 _LOOKS, _LOOK_MS = 100, 200
+_CLICK_TAKEN_MS = 20_000
 _SEEN_PIXELS = 200
 _FACTS = "() => window.limnet ?? {}"
 
@@ -77,8 +79,22 @@ class AppPage:
             voxel: Of the volume.
             is_other: Whether Ctrl is held: the click has the other sign.
         """
-        place = self.place(view, voxel)
-        self.part(f"view-{view}").click(position=place, modifiers=["Control"] if is_other else None)
+        place, clicks = self.place(view, voxel), self.facts.get("clicks")
+        for _ in range(2):  # a press while a view is being drawn can get lost; a person repeats it
+            self.part(f"view-{view}").click(
+                position=place, modifiers=["Control"] if is_other else None
+            )
+            if self._took_click(clicks):
+                return
+
+    def _took_click(self, clicks_before: int) -> bool:
+        """Whether the page begins to work on a click, or has done so, before long."""
+        condition = "n => { const f = window.limnet ?? {}; return f.busy || f.clicks !== n }"
+        try:
+            self.page.wait_for_function(condition, arg=clicks_before, timeout=_CLICK_TAKEN_MS)
+        except WaitedTooLong:
+            return False
+        return True
 
     def place(self, view: str, voxel: Voxel) -> dict[str, float]:
         """Show a voxel in all views; return where it is drawn in one of them, in CSS pixels."""
