@@ -272,9 +272,9 @@ def _beside(*features: Tensor) -> Tensor:
     return torch.cat([_last(some) for some in features], dim=1)
 
 
-def _last(features: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """Return features in a precision, or theirs, with channels last."""
-    return features.to(dtype or features.dtype, memory_format=torch.channels_last)
+def _last(features: Tensor) -> Tensor:
+    """Return features with channels last; no copy where they are so already."""
+    return features.contiguous(memory_format=torch.channels_last)
 
 
 def _twice(features: Tensor) -> Tensor:
